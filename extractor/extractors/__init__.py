@@ -1,0 +1,1 @@
+"""Extractors: one way of finding entities, one file."""

@@ -1,0 +1,1 @@
+"""Governance: classification, consent, inventory and policy as pure rules, without storage."""

@@ -1,0 +1,1 @@
+"""Layout: from placed words and drawn lines to reading order, blocks and tables. Pure geometry."""

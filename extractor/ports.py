@@ -1,0 +1,158 @@
+"""The seams: what a reader, an OCR engine, an extractor and a lake must do."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol, Self
+
+from extractor.document import Document, Page, PageFailure
+from extractor.records import Entity, Maker
+from extractor.spans import BBox
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Image = NDArray[np.uint8]
+    """Grey (height, width) or RGB (height, width, 3) pixels, 0..255, row 0 on top."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadLimits:
+    """Bounds a reader must keep; beyond them it raises :class:`LimitError` naming the setting."""
+
+    max_pages: int = 5_000
+    max_page_pixels: int = 80_000_000
+    max_expanded_bytes: int = 512 * 1024 * 1024
+    max_page_side_pt: float = 14_400.0
+    max_attachments: int = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """A file carried inside another: its bytes and its place among the attachments (from 1)."""
+
+    content: bytes = field(repr=False)
+    attachment_no: int
+
+
+class PageImage(Protocol):
+    """Makes the picture of one page on demand, so that pages stream."""
+
+    def __call__(self, dpi: int) -> Image:
+        """The page, not turned, at ``dpi`` pixels per inch, or fewer where ``max_page_pixels`` forbids so many.
+
+        Raises:
+            LimitError: what it allows would be too coarse to read.
+            CorruptError: the page cannot be drawn.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScannedPage:
+    """A page whose words must come from OCR.
+
+    ``reason`` says why: ``no-text``, ``stray-text`` (a few words over a full
+    page picture), ``garbled-text`` (fonts without a mapping) or ``image``.
+    ``native_dpi`` is the resolution of the picture itself, None when unknown.
+    """
+
+    page_no: int
+    width_pt: float
+    height_pt: float
+    reason: str
+    image: PageImage
+    native_dpi: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ruling:
+    """A straight drawn line, horizontal or vertical within half a degree; ``box`` is flat or thin."""
+
+    box: BBox
+    vertical: bool
+
+
+class Reading(Protocol):
+    """One opened document. Close it; it is also a context manager."""
+
+    media_type: str
+    page_count: int
+
+    def pages(self, skip: Collection[int] = ()) -> Iterator[Page | ScannedPage | PageFailure]:
+        """Every page in order, one at a time; nothing is kept.
+
+        A page that cannot be read comes as a :class:`PageFailure` and the next
+        one follows; one that was read in part comes as what was read, of
+        quality ``poor``, and then as a failure too. Page numbers in ``skip``
+        are not touched and not yielded.
+        """
+
+    def attachments(self) -> Iterator[Attachment]:
+        """Files carried inside, in the order of the document."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *exc: object) -> None: ...
+
+
+class Reader(Protocol):
+    """Opens documents of the media types it names in the registry."""
+
+    def open(self, content: bytes, *, media_type: str, limits: ReadLimits) -> Reading:
+        """Check the document as a whole and make it ready to yield pages.
+
+        Raises:
+            InputError: a subclass that says what is wrong with the document.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OcrWord:
+    """One word: pixels of the picture (left, top, right, bottom), confidence 0..1."""
+
+    text: str
+    x0_px: float
+    y0_px: float
+    x1_px: float
+    y1_px: float
+    confidence: float
+
+
+class OcrEngine(Protocol):
+    """Reads one picture. Engines are made once per process and kept."""
+
+    name: str
+    version: str
+
+    def words(self, image: Image, *, dpi: int, timeout_s: float) -> tuple[OcrWord, ...]:
+        """The words of one upright picture, low confidences included.
+
+        Raises:
+            OcrTimeoutError: no answer within ``timeout_s``.
+            OcrError: the engine failed.
+        """
+
+
+class Extractor(Protocol):
+    """One way of finding entities."""
+
+    maker: Maker
+
+    def entities(self, document: Document) -> Iterator[Entity]:
+        """Mentions in order of their spans, exact offsets into ``document.text``."""
+
+
+__all__ = [
+    "Attachment",
+    "Extractor",
+    "OcrEngine",
+    "OcrWord",
+    "PageImage",
+    "ReadLimits",
+    "Reader",
+    "Reading",
+    "Ruling",
+    "ScannedPage",
+]

@@ -1,0 +1,1 @@
+"""Readers: one format, one file. None of them knows that OCR exists."""
