@@ -59,8 +59,8 @@ class Ocr(_Section):
     gate: dict[str, float]
 
 
-class ExtractorChoice(_Section):
-    """One extractor by registry name, with the options of its constructor."""
+class Choice(_Section):
+    """One extractor, refiner or relator by registry name, with the options of its constructor."""
 
     name: str
     options: dict[str, Any] = {}
@@ -103,7 +103,9 @@ class Config(_Section):
     limits: Limits
     readers: dict[str, str]
     ocr: Ocr
-    extractors: tuple[ExtractorChoice, ...]
+    extractors: tuple[Choice, ...]
+    refiners: tuple[Choice, ...]
+    relators: tuple[Choice, ...]
     inventory: Inventory
     lake: LakeSettings
     sources: Sources
@@ -122,6 +124,8 @@ class Config(_Section):
                 "readers": self.readers,
                 "ocr": self.ocr.model_dump(),
                 "extractors": [choice.model_dump() for choice in self.extractors],
+                "refiners": [choice.model_dump() for choice in self.refiners],
+                "relators": [choice.model_dump() for choice in self.relators],
                 "plugins": self.plugins,
             },
         )

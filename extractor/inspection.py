@@ -13,15 +13,16 @@ from extractor.errors import CorruptError, ExtractorError, InputError, LimitErro
 from extractor.governance.inventory import Entry
 from extractor.pipeline import Job, Outcome
 from extractor.pool import process_one
-from extractor.records import Entity
+from extractor.records import Entity, Relation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inspection:
-    """A document, its mentions, and what became of it."""
+    """A document, its mentions with their links, and what became of it."""
 
     document: Document
     entities: tuple[Entity, ...]
+    relations: tuple[Relation, ...]
     outcome: Outcome
 
 
@@ -50,7 +51,12 @@ def inspect(file: Path, config: Config) -> Inspection:
     outcome = process_one(config, job)
     if outcome.status == "quarantined" or outcome.document is None:
         raise _error_of(outcome)
-    return Inspection(document=outcome.document, entities=outcome.entities, outcome=outcome)
+    return Inspection(
+        document=outcome.document,
+        entities=outcome.findings.entities,
+        relations=outcome.findings.relations,
+        outcome=outcome,
+    )
 
 
 def document_as_dict(document: Document) -> dict[str, Any]:

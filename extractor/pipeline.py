@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from extractor.config import Config
 from extractor.document import Document, Page, PageFailure, empty_page
-from extractor.errors import ExtractionError, ExtractorError, InputError
+from extractor.errors import ExtractorError, InputError
+from extractor.finding import Finder, Findings
 from extractor.governance.inventory import Entry
 from extractor.lineage import Pipeline
-from extractor.ports import Attachment, Extractor, Reading, ScannedPage
-from extractor.records import Entity, Rejection
+from extractor.ports import Attachment, Reading, ScannedPage
+from extractor.records import Rejection
 from extractor.registry import load
 from extractor.spans import Span
 
@@ -40,7 +41,7 @@ Status = Literal["extracted", "partial", "quarantined"]
 class Job:
     """A document to process: its bytes, its governance, and pages that crashed a reader before.
 
-    ``want_rows`` is False where only the document and its entities are asked for.
+    ``want_rows`` is False where only the document and its findings are asked for.
     """
 
     doc_id: str
@@ -73,7 +74,7 @@ class Outcome:
     attachments: tuple[Attachment, ...] = field(default=(), repr=False)
     stage_s: Mapping[str, float] = field(default_factory=dict)
     document: Document | None = field(default=None, repr=False)
-    entities: tuple[Entity, ...] = field(default=(), repr=False)
+    findings: Findings = field(default=Findings(), repr=False)
 
     def __post_init__(self) -> None:
         if (self.status == "extracted") != (self.code is None):
@@ -105,17 +106,17 @@ class Engine:
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        self._extractors: list[Extractor] | None = None
+        self._finder = Finder(config)
         self._ocr: PageOcr | None = None
         self._readers: dict[str, Any] = {}
 
     def warm(self) -> tuple[tuple[str, str], ...]:
-        """Load extractors and the OCR engine; the models behind them as (name@version, sha256), sorted.
+        """Load what finds and what reads; the models behind them as (name@version, sha256), sorted.
 
         Raises:
             ExtractorError: a tool, model or setting is missing: nothing can run.
         """
-        makers = [extractor.maker for extractor in self.extractors]
+        makers = self._finder.makers
         found = {(f"{maker.extractor}@{maker.version}", "") for maker in makers}
         found |= {
             (f"{maker.model}@{maker.model_version}", maker.model_sha256 or "")
@@ -135,16 +136,6 @@ class Engine:
             except PackageNotFoundError:
                 found.add((settings.second_engine, ""))
         return found
-
-    @property
-    def extractors(self) -> list[Extractor]:
-        """The configured extractors, in their order."""
-        if self._extractors is None:
-            self._extractors = [
-                load("extractors", choice.name, plugins=self._config.plugins)(**choice.options)
-                for choice in self._config.extractors
-            ]
-        return self._extractors
 
     @property
     def ocr(self) -> PageOcr:
@@ -168,9 +159,9 @@ class Engine:
                 document, attachments = self._read(job, media_type, on_page, clock)
             on_page(0)
             with clock("extract"):
-                entities = self.entities(document)
+                findings = self._finder.find(document)
             with clock("tables"):
-                outcome = self._outcome(job, document, entities, attachments)
+                outcome = self._outcome(job, document, findings, attachments)
             return replace(outcome, stage_s=clock.seconds())
         except ExtractorError as error:
             return self._refused(job, error, media_type, clock)
@@ -186,25 +177,6 @@ class Engine:
                 hint="Developer: the log has the traceback under this document's id.",
             )
             return self._refused(job, bug, media_type, clock, is_bug=True)
-
-    def entities(self, document: Document) -> tuple[Entity, ...]:
-        """Mentions of all extractors with overlaps resolved, in order of their spans.
-
-        Raises:
-            ExtractionError: an extractor's span lies outside the document.
-        """
-        from extractor.extractors.overlap import resolve
-
-        found: list[Entity] = []
-        length = len(document.text)
-        for extractor in self.extractors:
-            for entity in extractor.entities(document):
-                if entity.span.end > length or entity.doc_id != document.doc_id:
-                    raise ExtractionError(
-                        f"extractor {extractor.maker.made_by} left the document", doc_id=document.doc_id
-                    )
-                found.append(entity)
-        return resolve(found)
 
     def _media_type(self, content: bytes) -> str:
         from extractor.readers.sniff import media_type_of
@@ -271,7 +243,7 @@ class Engine:
         self,
         job: Job,
         document: Document,
-        entities: tuple[Entity, ...],
+        findings: Findings,
         attachments: tuple[Attachment, ...],
     ) -> Outcome:
         failures = document.failures
@@ -284,7 +256,7 @@ class Engine:
         tables: dict[str, pa.Table] = {}
         rejections: tuple[Rejection, ...] = ()
         if job.want_rows and status != "quarantined":
-            tables, rejections = self._rows(job, document, entities)
+            tables, rejections = self._rows(job, document, findings)
         return Outcome(
             doc_id=job.doc_id,
             status=status,
@@ -301,11 +273,11 @@ class Engine:
             rejections=rejections,
             attachments=attachments,
             document=None if job.want_rows else document,
-            entities=() if job.want_rows else entities,
+            findings=Findings() if job.want_rows else findings,
         )
 
     def _rows(
-        self, job: Job, document: Document, entities: tuple[Entity, ...]
+        self, job: Job, document: Document, findings: Findings
     ) -> tuple[dict[str, pa.Table], tuple[Rejection, ...]]:
         from extractor.tables.entities import ENTITIES, entity_rows
         from extractor.tables.governed import Inheritance
@@ -315,7 +287,7 @@ class Engine:
         inheritance = Inheritance.of(job.doc_id, job.entry, pipeline=job.pipeline, run_id=job.run_id)
         offered = (
             (PAGE_TEXT, page_text_rows(document, inheritance)),
-            (ENTITIES, entity_rows(document, entities, inheritance)),
+            (ENTITIES, entity_rows(document, findings.entities, inheritance)),
         )
         tables: dict[str, pa.Table] = {}
         rejections: list[Rejection] = []

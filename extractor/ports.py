@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, Self
 
 from extractor.document import Document, Page, PageFailure
-from extractor.records import Entity, Maker
+from extractor.records import Entity, Maker, Relation
 from extractor.spans import BBox
 
 if TYPE_CHECKING:
@@ -144,6 +144,27 @@ class Extractor(Protocol):
         """Mentions in order of their spans, exact offsets into ``document.text``."""
 
 
+class Refiner(Protocol):
+    """One way of adding meaning to mentions: section, assertion, code, spread of an abbreviation."""
+
+    maker: Maker
+
+    def refine(self, document: Document, entities: Sequence[Entity]) -> Sequence[Entity]:
+        """The mentions with more known about them, sorted as they came; mentions may be added, none dropped.
+
+        ``entities`` are those that stand after overlaps were resolved, sorted by start, longer first.
+        """
+
+
+class Relator(Protocol):
+    """One way of linking mentions of one document."""
+
+    maker: Maker
+
+    def relations(self, document: Document, entities: Sequence[Entity]) -> Iterator[Relation]:
+        """Links between the given mentions, each pair and type once, in order of their heads."""
+
+
 __all__ = [
     "Attachment",
     "Extractor",
@@ -153,6 +174,8 @@ __all__ = [
     "ReadLimits",
     "Reader",
     "Reading",
+    "Refiner",
+    "Relator",
     "Ruling",
     "ScannedPage",
 ]

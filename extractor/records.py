@@ -104,14 +104,22 @@ class Entity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Relation:
-    """A typed link from one entity to another of the same document."""
+    """A typed link from one entity to another of the same document.
+
+    ``score`` and ``probability`` as in :class:`Entity`.
+    """
 
     doc_id: str
-    head: Span
-    tail: Span
+    head: Entity
+    tail: Entity
     label: str
     maker: Maker
     score: float | None = None
+    probability: float | None = None
+
+    def __post_init__(self) -> None:
+        if not self.doc_id == self.head.doc_id == self.tail.doc_id:
+            raise ValueError("a relation stays in one document")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,8 @@
 Names map to ``"module:Class"`` and are imported when asked for. Code from
 elsewhere is used only when the configuration's ``plugins`` names it: a
 distribution, whose entry points in the groups ``extractor.readers``,
-``extractor.ocr_engines`` and ``extractor.extractors`` add names, or a package,
+``extractor.ocr_engines``, ``extractor.extractors``, ``extractor.refiners`` and
+``extractor.relators`` add names, or a package,
 whose classes can be named directly as ``"package.module:Class"``.
 """
 
@@ -55,15 +56,23 @@ EXTRACTORS: Mapping[str, str] = {
     "abbreviation": "extractor.extractors.abbreviation:AbbreviationExtractor",
 }
 
+REFINERS: Mapping[str, str] = {}
+"""What adds meaning to mentions after overlaps were resolved."""
+
+RELATORS: Mapping[str, str] = {}
+"""What links mentions of one document."""
+
 _SHELVES: Mapping[str, Mapping[str, str]] = {
     "readers": READERS,
     "ocr_engines": OCR_ENGINES,
     "extractors": EXTRACTORS,
+    "refiners": REFINERS,
+    "relators": RELATORS,
 }
 
 
 def load(shelf: str, name: str, *, plugins: Collection[str] = ()) -> Any:
-    """The class registered as ``name`` on a shelf: readers, ocr_engines or extractors.
+    """The class registered as ``name`` on a shelf: readers, ocr_engines, extractors, refiners, relators.
 
     ``plugins`` names the distributions and packages that may be used.
 

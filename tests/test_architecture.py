@@ -18,14 +18,17 @@ ROWS = [
     {"records"},
     {"schema", "lineage", "ports", "resources", "tally", "isolation"},
     {"config", "registry", "vocabulary"},
-    {"vocabulary_sources"},
+    {"vocabulary_sources", "knowledge", "ner", "gold"},
     {"governance", "layout", "preview_marks"},
-    {"readers", "ocr", "extractors", "tables", "lake", "sources", "page_image"},
+    {"readers", "ocr", "extractors", "refiners", "relators", "tables", "lake", "sources", "page_image"},
+    {"finding"},
     {"pipeline", "evidence_chain"},
     {"pool", "warm", "evidence_image"},
-    {"run", "inspection"},
+    {"run", "inspection", "evaluation", "training"},
     {"retry", "check", "listing", "preview", "preview_html", "evidence", "terminal_rows"},
     {"terminal"},
+    {"cli_options"},
+    {"cli_models"},
     {"demo", "cli"},
     {"__main__"},
 ]
@@ -39,6 +42,8 @@ OWNERS = {
     "readers",
     "ocr",
     "extractors",
+    "ner",
+    "training",
     "lake",
     "warm",
     "terminal",
@@ -108,13 +113,19 @@ def test_heavy_libraries_load_where_they_are_used(module):
     assert not top & HEAVY
 
 
-@pytest.mark.parametrize("folder", ["readers", "ocr", "extractors"])
+@pytest.mark.parametrize("folder", ["readers", "ocr", "extractors", "refiners", "relators"])
 def test_adapters_never_import_one_another(folder):
     from extractor import registry
 
     adapters = {
         target.partition(":")[0]
-        for shelf in (registry.READERS, registry.OCR_ENGINES, registry.EXTRACTORS)
+        for shelf in (
+            registry.READERS,
+            registry.OCR_ENGINES,
+            registry.EXTRACTORS,
+            registry.REFINERS,
+            registry.RELATORS,
+        )
         for target in shelf.values()
     }
     for module in (PACKAGE / folder).glob("*.py"):
@@ -134,6 +145,8 @@ def test_every_registered_adapter_can_be_loaded():
         ("readers", registry.READERS),
         ("ocr_engines", registry.OCR_ENGINES),
         ("extractors", registry.EXTRACTORS),
+        ("refiners", registry.REFINERS),
+        ("relators", registry.RELATORS),
     ):
         for name in names:
             assert registry.load(shelf, name)

@@ -1,0 +1,77 @@
+"""What the commands share: options, settings, and how a failure speaks."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from extractor.errors import EXIT_INTERRUPTED, ExtractorError
+
+if TYPE_CHECKING:
+    from extractor.config import Config
+    from extractor.governance.policy import Access, Policy
+    from extractor.lake.store import Lake
+
+
+def failures_speak(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Print an expected error, or that somebody stopped the command, and leave with its exit code."""
+
+    @wraps(command)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return command(*args, **kwargs)
+        except ExtractorError as error:
+            from extractor.terminal import print_error
+
+            print_error(str(error), error.hint)
+            sys.exit(error.exit_code)
+        except KeyboardInterrupt:
+            click.echo("Stopped. What was committed stays; the same command goes on from there.", err=True)
+            sys.exit(EXIT_INTERRUPTED)
+
+    return wrapped
+
+
+LAKE = click.option(
+    "--lake",
+    "lake_uri",
+    required=True,
+    envvar="EXTRACTOR_LAKE",
+    metavar="URI",
+    help="Folder or object-store URI.",
+)
+CONFIG = click.option(
+    "--config", "config_path", envvar="EXTRACTOR_CONFIG", metavar="FILE", help="Settings over the defaults."
+)
+AS_PRINCIPAL = click.option(
+    "--as", "principal", required=True, envvar="EXTRACTOR_PRINCIPAL", metavar="PRINCIPAL", help="Who asks."
+)
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+
+
+def start_early() -> None:
+    """Let the libraries of the worker processes load while this process loads its own."""
+    from extractor.isolation import start_fork_server
+
+    start_fork_server()
+
+
+def settings(config_path: str | None) -> tuple[Config, Policy]:
+    """The settings of a deployment and its policy."""
+    from extractor.config import load_config, policy_path
+    from extractor.governance.policy import load_policy
+
+    config = load_config(config_path)
+    return config, load_policy(policy_path(config, config_path))
+
+
+def door(lake_uri: str, principal: str, config_path: str | None) -> tuple[Lake, Access, Config]:
+    """A lake as one principal may see it, and the settings."""
+    from extractor.lake.store import Lake
+
+    config, policy = settings(config_path)
+    return Lake(lake_uri, config.lake), policy.access(principal), config
