@@ -5,12 +5,12 @@
 Makes N documents of its own, all different: digital PDFs of two pages with a ruled table and many words that occur
 nowhere else (so that a cache or string store that never forgets would show), every fifth a plain note, and scans spread
 evenly among them. One run takes them all to a Delta lake; workers are never replaced, so nothing can hide
-behind a fresh
-process. The resident memory of every worker and of the parent is sampled after each document.
+behind a fresh process. The resident memory of every worker and of the parent is sampled after each document.
 
-Printed per worker, in the order of documents that the run has finished: the median over the 50 documents before the
-mark, the peak of all samples, and the growth per document: the median slope between any two such medians from document
-100 on (Theil and Sen), which a single large document does not bend.
+Printed per worker, in the order of documents that the run has finished: the first sample (at 1), the median over the 50
+documents before each mark, the peak of all samples, the growth from document 100 to the last, and the slope per
+document: the median over any two such medians from document 100 on (Theil and Sen), which a single large document does
+not bend.
 """
 
 from __future__ import annotations
@@ -27,8 +27,9 @@ import psutil
 import pymupdf
 from report import machine, table, versions
 
-MARKS = (100, 200, 500, 1000, 1500, 2000, 3000, 5000)
+MARKS = (1, 100, 200, 500, 1000, 1500, 2000, 3000, 5000)
 WINDOW = 50
+ENDS = ("peak", "100 to last", "KB per document")
 SETTLED = 100
 DRUGS = ("atorvastatin", "metformin", "lisinopril", "amoxicillin", "methotrexate", "warfarin", "ibuprofen")
 
@@ -107,6 +108,8 @@ class Samples:
 
 
 def at(samples: list[tuple[int, int]], mark: int) -> float:
+    if mark == 1:
+        return samples[0][1] / 2**20 if samples else float("nan")
     near = [rss for finished, rss in samples if mark - WINDOW <= finished <= mark]
     return statistics.median(near) / 2**20 if near else float("nan")
 
@@ -170,10 +173,11 @@ def main() -> None:
                 process,
                 *(f"{at(found, mark):.0f}" for mark in marks),
                 f"{max(rss for _, rss in found) / 2**20:.0f}",
+                f"{at(found, chosen.documents) - at(found, SETTLED):+.0f}",
                 f"{growth(found, chosen.documents) / 1024:+.2f}",
             ]
         )
-    print(table(["MB resident", *(f"at {mark}" for mark in marks), "peak", "KB per document"], rows))
+    print(table(["MB resident", *(f"at {mark}" for mark in marks), *ENDS], rows))
     print(f"\npeak of one worker as the pool saw it: {statistics_of_pool.peak_worker_bytes / 2**20:.0f} MB")
 
 

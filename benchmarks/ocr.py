@@ -20,13 +20,19 @@ Measures
   tokens the same for whatever stands between blanks, signs included.
   CER    edit distance in characters over the truth's length, blanks folded,
          each page's text in the order in which it comes.
-  CER*   the same without regard to the order of lines: each line of the truth is
+  CER^   the same against the truth in the order of the eye: the words of the
+         source PDF by the places they are printed at, line by line from the
+         top, from left to right. Truth taken from a text layer has the order
+         of the file's content stream, where a letter's footer comes first
+         and redaction marks come last. A page that fits the stream's order
+         better counts as that: cells of several lines may be read whole or line
+         by line. "-" where the scan's source is not at hand.
+  CER*   CER without regard to the order of lines: each line of the truth is
          looked for where it fits best in what is left of the page (after
          Clausner, Pletschacher and Antonacopoulos, "Flexible character
-         accuracy measure", Pattern Recognition Letters 131, 2020). Truth taken
-         from a text layer has the order of the file's content stream, not that
-         of the eye; text left over (print that the text layer lacks, such as
-         logos) does not count here, it does in CER.
+         accuracy measure", Pattern Recognition Letters 131, 2020). Text left
+         over (print that the text layer lacks, such as logos) does not count
+         here, it does in CER and CER^.
   CPU s  of this process, and of the program where it is one; the median of
          ``--repeat`` rounds.
 
@@ -92,6 +98,7 @@ class Scan:
     path: Path
     truth: list[str]
     lost: int
+    by_eye: list[str] | None
 
 
 def fold(text: str) -> str:
@@ -170,35 +177,56 @@ def scans(documents: Path, only: Sequence[str]) -> Iterator[Scan]:
             if "ground_truth" not in entry or (only and not any(name in entry["file"] for name in only)):
                 continue
             text = (documents / folder / entry["ground_truth"]).read_text(encoding="utf-8")
-            truth, lost = legible(documents, entry, path, text.split("\f"))
-            yield Scan(name=path.name[:12], path=path, truth=truth, lost=lost)
+            truth, lost, by_eye = legible(documents, entry, path, text.split("\f"))
+            yield Scan(name=path.name[:12], path=path, truth=truth, lost=lost, by_eye=by_eye)
 
 
-def legible(documents: Path, entry: dict[str, object], path: Path, truth: list[str]) -> tuple[list[str], int]:
-    """The truth without words that the scan does not show, and how many these are."""
+Boxed = tuple[float, float, float, float, str]
+
+
+def in_order_of_the_eye(words: Sequence[Boxed]) -> str:
+    """Lines from the top, each from left to right; a word is on the line whose middle runs through it."""
+    lines: list[list[Boxed]] = []
+    for word in sorted(words, key=lambda word: (word[1] + word[3]) / 2):
+        _, y0, _, y1, _ = lines[-1][-1] if lines else word
+        if lines and y0 < (word[1] + word[3]) / 2 < y1 and word[1] < (y0 + y1) / 2 < word[3]:
+            lines[-1].append(word)
+        else:
+            lines.append([word])
+    return "\n".join(" ".join(word[4] for word in sorted(line)) for line in lines)
+
+
+def legible(
+    documents: Path, entry: dict[str, object], path: Path, truth: list[str]
+) -> tuple[list[str], int, list[str] | None]:
+    """The truth without words that the scan does not show, how many these are, and it in the order of the eye."""
     made = re.match(r".*?([^/]+\.pdf) pages ([\d,]+) rendered", str(entry.get("source_path", "")))
     turn = re.match(r".*angle (\d+)$", " ".join(map(str, entry.get("traits", ()))))  # type: ignore[call-overload]
     sources = sorted(documents.rglob(made[1])) if made else []
-    if made is None or turn is None or not sources or int(turn[1]) % 90:
-        return truth, 0
+    if made is None or not sources:
+        return truth, 0, None
     document = pymupdf.open(sources[0])
-    kept, lost = [], 0
+    kept, lost, by_eye = [], 0, []
     for text, number, scan in zip(truth, made[2].split(","), pages_of(path), strict=True):
         page = document[int(number) - 1]
+        boxes = page.get_text("words", sort=False)
+        same = [box[4] for box in boxes] == text.split()  # else words parted at the end of a line were joined
+        if turn is None or int(turn[1]) % 90 or not same:
+            kept.append(text)
+            by_eye.append(in_order_of_the_eye([box[:5] for box in boxes]))
+            continue
         image = np.rot90(grey(scan.image(round(scan.native_dpi or 200))), int(turn[1]) // -90 % 4)
         scale = image.shape[1] / page.rect.width
-        shown = []
-        boxes = page.get_text("words", sort=False)
-        if [box[4] for box in boxes] != text.split():
-            kept.append(text)
-            continue
+        shown, seen = [], []
         for (x0, y0, x1, y1, *_), word in zip(boxes, re.findall(r"\S+\s*", text.lstrip()), strict=True):
             place = image[int(y0 * scale) : int(y1 * scale), int(x0 * scale) : int(x1 * scale)]
             hidden = place.size == 0 or float(place.std()) < NO_PRINT
             lost += hidden
+            seen += [] if hidden else [(x0, y0, x1, y1, word.strip())]
             shown.append("\n" if hidden and word.endswith("\n") else "" if hidden else word)
         kept.append("".join(shown))
-    return kept, lost
+        by_eye.append(in_order_of_the_eye(seen))
+    return kept, lost, by_eye
 
 
 def ours() -> tuple[str, Engine]:
@@ -275,6 +303,10 @@ def row(scan: Scan, name: str, found: list[str], seconds: float) -> list[object]
     length = max(1, len(fold(all_truth)))
     pages = list(zip(scan.truth, found, strict=True))
     in_order = [distance(fold(truth), fold(text))[0] for truth, text in pages]
+    eye: object = "-"
+    if scan.by_eye is not None:
+        edits = [distance(fold(truth), fold(text))[0] for truth, text in zip(scan.by_eye, found, strict=True)]
+        eye = 100 * sum(map(min, edits, in_order)) / length
     # Lines that repeat may be matched crosswise: what needs fewer edits in order counts in order.
     free = [min(ordered, any_order(*page)) for ordered, page in zip(in_order, pages, strict=True)]
     return [
@@ -283,6 +315,7 @@ def row(scan: Scan, name: str, found: list[str], seconds: float) -> list[object]
         100 * recall(words_of(all_truth), words_of(all_found)),
         100 * recall(fold(all_truth).split(), fold(all_found).split()),
         100 * sum(in_order) / length,
+        eye,
         100 * sum(free) / length,
         seconds,
         scan.lost,
@@ -318,7 +351,9 @@ def main() -> None:
                 rows.append(row(scan, name, found, seconds))
                 total[name] += seconds
     print(f"medians of {options.repeat} rounds")
-    print(table(["file", "engine", "words %", "tokens %", "CER %", "CER* %", "CPU s", "lost"], rows))
+    print(
+        table(["file", "engine", "words %", "tokens %", "CER %", "CER^ %", "CER* %", "CPU s", "lost"], rows)
+    )
     print("CPU seconds in all: " + ", ".join(f"{name} {seconds:.1f}" for name, seconds in total.items()))
 
 

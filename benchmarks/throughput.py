@@ -1,7 +1,7 @@
 """How fast the whole engine is: start-up, digital pages and scanned pages, from files to committed rows.
 
     python benchmarks/throughput.py [DOCUMENTS] [--repeat N] [--copies N] [--only start digital small ocr]
-                                    [--ocrmypdf PATH] [--scans N]
+                                    [--ocrmypdf PATH] [--no-turned] [--scans N] [--workers N ...]
 
 DOCUMENTS is a folder with the folders named below (default: ../shared/data/documents).
 
@@ -10,9 +10,11 @@ digital  every page with a text layer of the PDFs in gmp_batch_records and fda_c
          pages, --copies of each with other digests, by one worker and by two.
 small    2,000-character notes: documents per second where a document costs next to nothing.
 ocr      pages without a text layer: all of scanned_regulatory (degraded on purpose), and --scans letters drawn at
-         200 dpi (clean). Ours reads them as files, two at a time; ocrmypdf with two jobs gets all pages in one file,
-         which suits it best (one start, pages in parallel), plain and with the turning and straightening that ours
-         does as well. Ours writes rows with evidence to Delta, ocrmypdf writes a PDF.
+         200 dpi (clean). Ours reads them as files, one worker and two (--workers); ocrmypdf with as many jobs gets
+         all pages in one file, which suits it best (one start, pages in parallel), plain and, with most jobs, with
+         the turning and straightening that ours does as well (--no-turned leaves that out). Ours writes rows with
+         evidence to Delta, ocrmypdf writes a PDF; "reading only" is ours without entities, as ocrmypdf has none. On
+         a machine with other work compare one with one, and CPU seconds.
 
 `pages/s` counts the seconds of the tally, from the first document to the last commit; `command s` is the whole
 command with its start. `CPU s` is the processor time of the command and of all processes it started: it hardly depends
@@ -158,11 +160,19 @@ class Runs:
         ]
 
 
-def ours(name: str, folder: Path, workers: int, base: Path) -> Runs:
+READING_ONLY = "extractors: []\nrefiners: []\nrelators: []\n"
+
+
+def ours(name: str, folder: Path, workers: int, base: Path, *, config: str = "") -> Runs:
+    options = []
+    if config:
+        (base / "config.yaml").write_text(config)
+        options = ["--config", base / "config.yaml"]
+
     def once() -> tuple[Measured, float, int, int]:
         lake = base / "lake"
         command = [extractor_command(), "run", folder, "--lake", lake, "--workers", str(workers), "--json"]
-        measured = measure(command)
+        measured = measure([*command, *options])
         shutil.rmtree(lake)
         tally = json.loads(measured.stdout)
         if tally["bugs"] or tally["quarantined"]:
@@ -172,7 +182,7 @@ def ours(name: str, folder: Path, workers: int, base: Path) -> Runs:
     return Runs(name, once)
 
 
-def theirs(name: str, program: str, merged: Path, options: list[str], base: Path) -> Runs:
+def theirs(name: str, program: str, merged: Path, jobs: int, options: list[str], base: Path) -> Runs:
     with pymupdf.open(merged) as document:
         page_count = document.page_count
 
@@ -180,7 +190,7 @@ def theirs(name: str, program: str, merged: Path, options: list[str], base: Path
         command = [
             program,
             "--jobs",
-            "2",
+            str(jobs),
             "--force-ocr",
             "--output-type",
             "pdf",
@@ -225,9 +235,24 @@ def scaling(title: str, folder: Path, base: Path, repeat: int, *, by_document: b
     print(f"two workers: {one.seconds / two.seconds:.2f} times one (goal 1.7)\n", flush=True)
 
 
-def ocr(title: str, files: list[tuple[str, bytes]], base: Path, repeat: int, program: str | None) -> None:
+def ocr(
+    title: str,
+    files: list[tuple[str, bytes]],
+    base: Path,
+    repeat: int,
+    program: str | None,
+    workers: list[int],
+    *,
+    turned: bool,
+) -> None:
     folder = write(base / title.split(maxsplit=1)[0], files)
-    variants = [ours("ours, 1 worker", folder, 1, base), ours("ours, 2 workers", folder, 2, base)]
+    own: dict[int, list[Runs]] = {}
+    for count in workers:
+        name = f"ours, {count} worker{'s' * (count > 1)}"
+        alone = ours(f"{name}, reading only", folder, count, base, config=READING_ONLY)
+        own[count] = [ours(name, folder, count, base), alone]
+    variants = [run for runs in own.values() for run in runs]
+    peers: list[tuple[int, Runs]] = []
     if program:
         merged = base / f"{folder.name}.pdf"
         with pymupdf.open() as joined:
@@ -235,18 +260,24 @@ def ocr(title: str, files: list[tuple[str, bytes]], base: Path, repeat: int, pro
                 with pymupdf.open(stream=content, filetype="pdf") as part:
                     joined.insert_pdf(part)
             joined.save(merged)
-        variants.append(theirs("ocrmypdf", program, merged, [], base))
-        variants.append(
-            theirs("ocrmypdf, turned and straightened", program, merged, ["--rotate-pages", "--deskew"], base)
-        )
+        peers = [
+            (count, theirs(f"ocrmypdf, {count} job{'s' * (count > 1)}", program, merged, count, [], base))
+            for count in workers
+        ]
+        if turned:
+            name = f"{peers[-1][1].name}, turned and straightened"
+            options = ["--rotate-pages", "--deskew"]
+            peers.append((workers[-1], theirs(name, program, merged, workers[-1], options, base)))
+        # each beside its peer, so that a busier minute meets both
+        variants = [run for count in workers for run in (*own[count], *(p for n, p in peers if n == count))]
     alternate(variants, repeat)
     print(f"{title}\n" + table(HEADERS, [variant.row(variant.pages) for variant in variants]))
-    for peer in variants[2:]:
-        print(
-            f"ours with 2 workers against {peer.name}: {peer.seconds / variants[1].seconds:.2f} times as fast, "
-            f"whole commands {peer.wall_s / variants[1].wall_s:.2f} times; "
-            f"CPU {variants[1].cpu_s / peer.cpu_s:.2f} times"
-        )
+    for count, peer in peers:
+        for mine in own[count]:
+            print(
+                f"{mine.name}, against {peer.name}: {peer.seconds / mine.seconds:.2f} times as fast, "
+                f"whole commands {peer.wall_s / mine.wall_s:.2f} times; CPU {mine.cpu_s / peer.cpu_s:.2f} times"
+            )
     print(flush=True)
 
 
@@ -259,6 +290,10 @@ def main() -> None:
     parser.add_argument("--copies", type=int, default=3)
     parser.add_argument("--scans", type=int, default=16)
     parser.add_argument("--notes", type=int, default=1000)
+    parser.add_argument(
+        "--turned", action=argparse.BooleanOptionalAction, default=True, help="ocrmypdf that turns as well"
+    )
+    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2], help="of the part ocr")
     parser.add_argument("--only", nargs="*", default=PARTS, choices=PARTS)
     parser.add_argument("--ocrmypdf", default=shutil.which("ocrmypdf"), help="the program, wherever it lives")
     chosen = parser.parse_args()
@@ -289,7 +324,15 @@ def main() -> None:
                 ("degraded scans", degraded_scans(chosen.documents)),
                 ("clean scans", clean_scans(chosen.documents, chosen.scans)),
             ):
-                ocr(title, files, base, chosen.repeat, chosen.ocrmypdf)
+                ocr(
+                    title,
+                    files,
+                    base,
+                    chosen.repeat,
+                    chosen.ocrmypdf,
+                    sorted(chosen.workers),
+                    turned=chosen.turned,
+                )
 
 
 if __name__ == "__main__":

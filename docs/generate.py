@@ -19,7 +19,8 @@ def commands() -> str:
     parts = ["# Commands\n", "Made from the code by `make docs`.\n"]
 
     def add(command: click.Command, name: str, parent: click.Context | None) -> None:
-        # The group's own settings, as at run time: click keeps the help option it makes on the command.
+        # Click keeps a help option on the command from whoever asked first; the group's settings decide here.
+        command._help_option = None  # noqa: SLF001
         settings = {**command.context_settings, "terminal_width": 100, "max_content_width": 100}
         context = click.Context(command, info_name=name.rsplit(" ", 1)[-1], parent=parent, **settings)
         parts.append(f"## `{name}`\n\n```text\n{command.get_help(context)}\n```\n")

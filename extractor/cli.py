@@ -14,6 +14,7 @@ from uuid import uuid4
 import click
 
 from extractor import __version__
+from extractor.cli_models import evaluate
 from extractor.cli_options import (
     AS_JSON,
     AS_PRINCIPAL,
@@ -24,6 +25,8 @@ from extractor.cli_options import (
     settings,
     start_early,
 )
+from extractor.cli_train import train
+from extractor.cli_vocabulary import vocab
 from extractor.errors import EXIT_BUG
 
 
@@ -76,6 +79,7 @@ def run(
             on_progress=on_progress,
         )
     terminal.print_tally(tally, statistics, as_json=as_json)
+    terminal.print_unmatched(inventory.unmatched())
     if tally.bugs:
         sys.exit(EXIT_BUG)
 
@@ -317,6 +321,11 @@ def maintain(lake_uri: str, config_path: str | None, as_json: bool) -> None:
     terminal.print_maintenance(
         maintain_lake(Lake(lake_uri, config.lake), run_id=uuid4().hex), as_json=as_json
     )
+
+
+main.add_command(evaluate)
+main.add_command(train)
+main.add_command(vocab)
 
 
 def _addresses(sources: tuple[str, ...]) -> list[str]:

@@ -9,21 +9,24 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from extractor.errors import EXIT_INTERRUPTED, ExtractorError
+from extractor.errors import EXIT_BUG, EXIT_INTERRUPTED, ExtractorError
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
     from extractor.config import Config
     from extractor.governance.policy import Access, Policy
     from extractor.lake.store import Lake
 
 
 def failures_speak(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Print an expected error, or that somebody stopped the command, and leave with its exit code."""
+    """Print an expected error, a bug's place, or that somebody stopped the command; leave with its exit code."""
 
     @wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         try:
-            return command(*args, **kwargs)
+            with _BugsSpeak():
+                return command(*args, **kwargs)
         except ExtractorError as error:
             from extractor.terminal import print_error
 
@@ -34,6 +37,28 @@ def failures_speak(command: Callable[..., Any]) -> Callable[..., Any]:
             sys.exit(EXIT_INTERRUPTED)
 
     return wrapped
+
+
+class _BugsSpeak:
+    """Ends the process with ``EXIT_BUG`` on what nobody expects; says where, never what: it could quote a document.
+
+    What click turns into words or codes of its own passes: usage errors, a
+    reader of the output that went away.
+    """
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, frames: TracebackType | None
+    ) -> None:
+        own = (ExtractorError, click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError)
+        if not isinstance(error, Exception) or isinstance(error, own):
+            return
+        from extractor.pipeline import frames_of
+
+        click.echo(f"[bug.{type(error).__name__}] {frames_of(error)}", err=True)
+        click.echo("Developer: the line above is the traceback of a bug in the extractor.", err=True)
+        raise SystemExit(EXIT_BUG) from None
 
 
 LAKE = click.option(

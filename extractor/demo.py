@@ -69,8 +69,35 @@ def demo(fixtures: Path, lake_folder: Path) -> None:
     ).rows
     target.print("\n[bold]Documents by status[/bold] (files carried inside a mail are documents too)")
     print_rows(states, output="table")
+    _mentions(target, lake, policy)
     shown = _samples(target, lake, policy)
     _next_steps(target, lake_folder, fixtures, shown)
+
+
+def _mentions(target: Console, lake: Lake, policy: Policy) -> None:
+    """What the trained recogniser read, each kind of statement once, and how some of it hangs together."""
+    clinician = policy.access("clinician")
+    said = query(
+        lake,
+        clinician,
+        "select distinct on (type, negated, temporality, experiencer) type, text, "
+        "coalesce(code_system || ' ' || code, '') as code, coalesce(code_display, '') as meaning, "
+        "concat_ws(', ', case when negated then 'denied' end, nullif(certainty, 'certain'), "
+        "nullif(temporality, 'current'), nullif(experiencer, 'patient')) as said, "
+        "coalesce(section, '') as section, round(probability, 2) as probability "
+        "from entities where extractor = 'ner' and code is not null and probability > 0.6 "
+        "order by type, negated, temporality, experiencer, probability desc, text limit 12",
+    ).rows
+    target.print("\n[bold]Trained mentions with codes and assertions[/bold] (as principal clinician)")
+    print_rows(said, output="table")
+    links = query(
+        lake,
+        clinician,
+        "select distinct on (relation_type) relation_type, head_text, tail_text, round(probability, 2) as probability "
+        "from relations where probability > 0.5 order by relation_type, probability desc, head_text, tail_text",
+    ).rows
+    target.print("\n[bold]How they hang together[/bold]")
+    print_rows(links, output="table")
 
 
 def _samples(target: Console, lake: Lake, policy: Policy) -> str:

@@ -91,8 +91,13 @@ def _check_access(access: Access, chain: EvidenceChain) -> None:
     ):
         if not access.sees_images(chain.table, classification=classification, consent_scope=consent_scope):
             raise AccessDeniedError("this principal may not see page pictures of this document")
-    if not access.restricted and chain.values.get("type") in MASKED_LABELS:
+    if not access.restricted and _types(chain) & MASKED_LABELS:
         raise AccessDeniedError("this row is masked, and its picture would show what the mask hides")
+
+
+def _types(chain: EvidenceChain) -> set[str]:
+    """The types of the mentions that a row shows: its own, or those of both ends of a relation."""
+    return {chain.values[name] for name in ("type", "head_type", "tail_type") if name in chain.values}
 
 
 def _regions(lake: Lake, chain: EvidenceChain, *, show_all: bool) -> tuple[_Region, ...]:

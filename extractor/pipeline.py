@@ -170,7 +170,7 @@ class Engine:
 
             return self._refused(job, MemoryLimitError(), media_type, clock)
         except Exception as error:  # noqa: BLE001  # the one place that catches: a bug must not lose the batch
-            log.error("bug in document %s at %s: %s", job.doc_id, clock.stage, _frames(error))  # noqa: TRY400
+            log.error("bug in document %s at %s: %s", job.doc_id, clock.stage, frames_of(error))  # noqa: TRY400
             bug = ExtractorError(
                 type(error).__name__,
                 code=f"bug.{type(error).__name__}",
@@ -282,12 +282,14 @@ class Engine:
         from extractor.tables.entities import ENTITIES, entity_rows
         from extractor.tables.governed import Inheritance
         from extractor.tables.page_text import PAGE_TEXT, page_text_rows
+        from extractor.tables.relations import RELATIONS, relation_rows
 
         assert job.pipeline is not None
         inheritance = Inheritance.of(job.doc_id, job.entry, pipeline=job.pipeline, run_id=job.run_id)
         offered = (
             (PAGE_TEXT, page_text_rows(document, inheritance)),
             (ENTITIES, entity_rows(document, findings.entities, inheritance)),
+            (RELATIONS, relation_rows(document, findings.relations, inheritance)),
         )
         tables: dict[str, pa.Table] = {}
         rejections: list[Rejection] = []
@@ -357,7 +359,7 @@ def _ocr_confidence(document: Document) -> float | None:
     return sum(confidence * weight for confidence, weight in weighed) / total if total else None
 
 
-def _frames(error: BaseException) -> str:
+def frames_of(error: BaseException) -> str:
     """Type and places of an error, without its message, which could quote the document."""
     frames = traceback.extract_tb(error.__traceback__)
     places = " < ".join(

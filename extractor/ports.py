@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
 
 from extractor.document import Document, Page, PageFailure
 from extractor.records import Entity, Maker, Relation
@@ -144,6 +144,19 @@ class Extractor(Protocol):
         """Mentions in order of their spans, exact offsets into ``document.text``."""
 
 
+@runtime_checkable
+class BatchExtractor(Protocol):
+    """An extractor that is faster on many documents at once; optional beside :class:`Extractor`."""
+
+    maker: Maker
+
+    def entities(self, document: Document) -> Iterator[Entity]:
+        """As of :class:`Extractor`."""
+
+    def entities_of(self, documents: Sequence[Document]) -> Iterator[list[Entity]]:
+        """The mentions of each document, in the order given; the same as one by one, but for rounding of scores."""
+
+
 class Refiner(Protocol):
     """One way of adding meaning to mentions: section, assertion, code, spread of an abbreviation."""
 
@@ -167,6 +180,7 @@ class Relator(Protocol):
 
 __all__ = [
     "Attachment",
+    "BatchExtractor",
     "Extractor",
     "OcrEngine",
     "OcrWord",

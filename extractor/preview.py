@@ -26,7 +26,7 @@ from extractor.preview_marks import (
     printable,
     type_marks,
 )
-from extractor.records import Entity
+from extractor.records import Entity, Relation
 from extractor.spans import Span
 
 if TYPE_CHECKING:
@@ -48,7 +48,9 @@ def preview(
     """
     if html is None:
         console = Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH)
-        render_terminal(inspection.document, inspection.entities, console, pages=pages)
+        render_terminal(
+            inspection.document, inspection.entities, console, pages=pages, relations=inspection.relations
+        )
         return
     from extractor.preview_html import render_html
 
@@ -71,9 +73,14 @@ def preview(
 
 
 def render_terminal(
-    document: Document, entities: Sequence[Entity], console: Console, *, pages: int | None = None
+    document: Document,
+    entities: Sequence[Entity],
+    console: Console,
+    *,
+    pages: int | None = None,
+    relations: Sequence[Relation] = (),
 ) -> None:
-    """Print the first ``pages`` pages with entities marked, tables drawn, and the entities after the text.
+    """Print the first ``pages`` pages with entities marked and tables drawn, then the entities and their links.
 
     On a console without colours a mention stands as ``[words|type]``. Lengths
     of text are never cut; controls in the text are shown, not obeyed.
@@ -99,6 +106,29 @@ def render_terminal(
     if found:
         console.print(Rule("entities", style="dim", characters="-"))
         console.print(painter.listing(found))
+    linked = [one for one in relations if document.page_no_at(one.head.span.start) in page_numbers]
+    if linked:
+        console.print(Rule("relations", style="dim", characters="-"))
+        console.print(_links(document, linked))
+
+
+def _links(document: Document, relations: Sequence[Relation]) -> RichTable:
+    """One row for each different link, with its best probability and its pages."""
+    table = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, expand=False)
+    for name in ("relation", "head", "tail", "probability", "pages", "relator"):
+        table.add_column(name, overflow="fold", min_width=len(name))
+    groups: dict[tuple[str, ...], list[Relation]] = {}
+    for one in relations:
+        ends = (printable(" ".join(end.span.of(document.text).split())) for end in (one.head, one.tail))
+        groups.setdefault((one.label, *ends, one.maker.made_by), []).append(one)
+    for (label, head, tail, maker), found in sorted(groups.items()):
+        best = max((one.probability for one in found if one.probability is not None), default=None)
+        table.add_row(
+            *(Text(part) for part in (label, head, tail, "" if best is None else f"{best:.2f}")),
+            Text(_places([document.page_no_at(one.head.span.start) for one in found])),
+            Text(maker, style="dim"),
+        )
+    return table
 
 
 def _print_head(document: Document, shown: int, entity_count: int, console: Console) -> None:

@@ -81,6 +81,7 @@ class Entity:
     ``score`` is the extractor's own number 0..1, None for rules. ``probability``
     is set only where someone calibrated it. ``normalised`` is the canonical
     form where the extractor knows one (long form, ISO date, preferred name).
+    ``language`` is the BCP 47 code of the text around it, None where unsure.
     """
 
     doc_id: str
@@ -95,6 +96,7 @@ class Entity:
     quantity: Quantity | None = None
     assertion: Assertion = Assertion()
     section: str | None = None
+    language: str | None = None
 
     def __post_init__(self) -> None:
         for number in (self.score, self.probability):

@@ -48,18 +48,30 @@ OCR_ENGINES: Mapping[str, str] = {
 }
 
 EXTRACTORS: Mapping[str, str] = {
+    "ner": "extractor.extractors.ner:NerExtractor",
     "dictionary": "extractor.extractors.dictionary:DictionaryExtractor",
     "measurement": "extractor.extractors.measurement:MeasurementExtractor",
     "date": "extractor.extractors.date:DateExtractor",
     "dose": "extractor.extractors.dose:DoseExtractor",
     "identifier": "extractor.extractors.identifier:IdentifierExtractor",
     "abbreviation": "extractor.extractors.abbreviation:AbbreviationExtractor",
+    "spacy": "extractor.extractors.spacy_ner:SpacyExtractor",
+    "gliner": "extractor.extractors.gliner:GlinerExtractor",
 }
 
-REFINERS: Mapping[str, str] = {}
+REFINERS: Mapping[str, str] = {
+    "section": "extractor.refiners.section:SectionRefiner",
+    "abbreviation": "extractor.refiners.abbreviation_carry:AbbreviationCarryRefiner",
+    "assertion": "extractor.refiners.assertion:AssertionRefiner",
+    "language": "extractor.refiners.language:LanguageRefiner",
+    "linker": "extractor.refiners.linker:LinkerRefiner",
+}
 """What adds meaning to mentions after overlaps were resolved."""
 
-RELATORS: Mapping[str, str] = {}
+RELATORS: Mapping[str, str] = {
+    "sentence": "extractor.relators.sentence:SentenceRelator",
+    "chemical_disease": "extractor.relators.chemical_disease:ChemicalDiseaseRelator",
+}
 """What links mentions of one document."""
 
 _SHELVES: Mapping[str, Mapping[str, str]] = {

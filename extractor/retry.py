@@ -49,7 +49,10 @@ def retry(
     documents = {row["doc_id"]: row for row in lake.read("documents").to_pylist()}
     carriers = _with_carriers(chosen & documents.keys(), documents)
     entries = {
-        doc_id: Entry(**{name: documents[doc_id][name] for name in _ENTRY_COLUMNS}, source="manifest")
+        doc_id: Entry(
+            **{name: documents[doc_id][name] for name in _ENTRY_COLUMNS},
+            source=documents[doc_id]["governance_source"],
+        )
         for doc_id in carriers
     }
     sources: dict[str, Source] = {}

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from extractor.tally import Tally
 
 _LINE_EVERY_S = 10.0
+_MOST_LINES = 20
 _FORMS = {
     "text/plain": "text",
     "message/rfc822": "mail",
@@ -125,6 +126,18 @@ def print_tally(tally: Tally, statistics: PoolStatistics, *, as_json: bool) -> N
         f"\n{tally.pages} pages in {tally.seconds:.1f} s ({rate:.1f} pages/s); "
         f"largest worker {statistics.peak_worker_bytes / 2**20:.0f} MB"
     )
+
+
+def print_unmatched(lines: Sequence[int]) -> None:
+    """On stderr, how many lines of the manifest named no document of the run, and which."""
+    if lines:
+        shown = ", ".join(map(str, lines[:_MOST_LINES])) + (", ..." if len(lines) > _MOST_LINES else "")
+        counted = (
+            "1 line of the manifest matches"
+            if len(lines) == 1
+            else f"{len(lines)} lines of the manifest match"
+        )
+        sys.stderr.write(f"{counted} no source: {shown}\n")
 
 
 def print_text(inspection: Inspection, *, as_json: bool) -> None:

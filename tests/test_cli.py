@@ -148,6 +148,32 @@ def test_a_bad_manifest_is_refused_with_its_line(manifest, code, words, tmp_path
     assert not (tmp_path / "lake").exists()
 
 
+def test_manifest_lines_that_match_no_source_are_counted_on_stderr(tmp_path):
+    (tmp_path / "a.txt").write_text("Given 40 mg.")
+    manifest = tmp_path / "m.csv"
+    manifest.write_text("path,study_id\na.txt,S1\nb.txt,S2\nc.txt,S3\n")
+
+    done = cli("run", tmp_path / "a.txt", "--lake", tmp_path / "lake", "--manifest", manifest, "--json")
+
+    assert (done.exit_code, list(json.loads(done.stdout))) == (0, TALLY)
+    assert done.stderr.splitlines()[-1] == "2 lines of the manifest match no source: 3, 4"
+
+
+def test_a_bug_ends_with_70_and_tells_its_place_but_not_its_words(monkeypatch, tmp_path):
+    def broken(*_, **__):
+        raise ValueError("subject 1234 had a headache")
+
+    monkeypatch.setattr("extractor.config.load_config", broken)
+
+    done = cli("maintain", "--lake", tmp_path)
+
+    assert done.exit_code == 70
+    assert done.stderr.startswith("[bug.ValueError] ValueError in broken:")
+    assert done.stderr.splitlines()[1].startswith("Developer: ")
+    assert "headache" not in done.output
+    assert "Traceback" not in done.stderr
+
+
 def test_nobody_works_with_no_workers(tmp_path):
     done = cli("run", NOTE, "--lake", tmp_path / "lake", "--workers", 0)
 
@@ -398,7 +424,7 @@ def test_tables_are_listed_with_and_without_a_lake(demo):
 
     assert {entry["table"] for entry in without} >= {"documents", "entities", "page_text", "quarantine"}
     assert all("rows" not in entry and entry["columns"] for entry in without)
-    assert {entry["table"] for entry in seen} == {"documents", "entities", "quarantine", "runs"}
+    assert {entry["table"] for entry in seen} == {"documents", "entities", "relations", "quarantine", "runs"}
     assert {entry["table"]: entry["rows"] for entry in seen}["entities"] > 100
     assert "what it holds" in cli("tables").stdout
 

@@ -29,6 +29,7 @@ def run_all(here):
     (here / "DOCUMENTS").mkdir()
     for name, origin in DOCUMENTS.items():
         shutil.copy(FIXTURES / origin, here / "DOCUMENTS" / name)
+    shutil.copytree(FIXTURES / "gold", here / "fixtures" / "gold")
     (here / "manifest.csv").write_text(
         "path,record_type,classification,consent_scope\n"
         "DOCUMENTS/report.pdf,batch record,non-human,unrestricted\n"
@@ -67,7 +68,7 @@ def test_the_commands_of_the_readme_do_what_it_says(tmp_path):
             assert noise not in done.stderr, words
         said[words[0]] = done.stdout
 
-    assert list(said) == ["run", "query", "show", "documents", "quarantine", "verify"]
+    assert list(said) == ["run", "query", "show", "documents", "quarantine", "verify", "evaluate"]
     assert re.search(r"\n +3 +2 +0 +1 +0 +0\n", said["run"])
     assert "Bisoprolol Fumarate" in said["query"]
     assert "Atorvastatin" not in said["query"], "the note is of the strictest class"
@@ -76,3 +77,4 @@ def test_the_commands_of_the_readme_do_what_it_says(tmp_path):
     assert "non-human" in said["documents"]
     assert "input.encrypted" in said["quarantine"]
     assert said["verify"].endswith("clean\n")
+    assert "engine on 5 documents" in said["evaluate"]

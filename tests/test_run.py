@@ -240,6 +240,23 @@ def test_a_retry_extracts_what_was_refused_and_keeps_its_governance(house):
     house.assert_clean()
 
 
+def test_a_retry_keeps_who_said_what_the_governance_is(house):
+    house.put("named.txt", "RAISE 40 mg")
+    house.put("unnamed.txt", "RAISE 50 mg")
+    house.put("mail.eml", message(("carried.txt", "RAISE 60 mg")).as_bytes())
+    manifest = house.base / "manifest.csv"
+    manifest.write_text("path,study_id,classification\ninbox/named.txt,S1,non-human\n")
+    house.run(manifest, readers={"text/plain": "tests.faults.readers:FaultyReader"}, plugins=["tests"])
+    before = {row["doc_id"]: row["governance_source"] for row in house.rows("documents")}
+
+    retry(house.lake, config=house.config(), policy=POLICY, code=None, everything=True, workers=1)
+
+    documents = house.rows("documents")
+    assert {row["doc_id"]: row["governance_source"] for row in documents} == before
+    assert sorted(before.values()) == ["default", "default", "manifest", "parent"]
+    assert {row["status"] for row in documents} == {"extracted"}
+
+
 def test_a_file_beyond_the_size_limit_is_a_row_too(house):
     house.put("big.txt", "word " * 1000)
 

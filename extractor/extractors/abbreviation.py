@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 
 from extractor.document import Document
-from extractor.extractors.definitions import definitions
 from extractor.records import Entity, Maker
 from extractor.spans import Span
+from extractor.text.definitions import definitions
 
 VERSION = "1.0"
 

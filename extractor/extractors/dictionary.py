@@ -24,11 +24,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 
 from extractor.document import Document
-from extractor.extractors.definitions import definitions
 from extractor.extractors.matching import Match, ShortForms, concept_of, iter_matches
-from extractor.extractors.tokens import BORDER, JOINED, LINE, Chunk, iter_chunks
 from extractor.records import Alignment, Entity, Maker
 from extractor.spans import Span
+from extractor.text.definitions import definitions
+from extractor.text.tokens import BORDER, JOINED, LINE, Chunk, iter_chunks
 from extractor.vocabulary import Vocabulary, fold, fold_piece, load_pack
 
 VERSION = "1.0"

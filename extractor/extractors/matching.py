@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from extractor.extractors.tokens import BORDER, JOINED, LINE, Chunk
+from extractor.text.tokens import BORDER, JOINED, LINE, Chunk
 from extractor.vocabulary import PIECE, Vocabulary, fold_piece, singular
 
 HYPHENS = frozenset("-\u2010\u2011\u00ad")

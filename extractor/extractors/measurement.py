@@ -26,10 +26,10 @@ from extractor.extractors.numbers import (
     parse_number,
     power,
 )
-from extractor.extractors.tokens import borders_of
 from extractor.extractors.units import PACK, load_units, normalised_quantity
 from extractor.records import Entity, Maker, Quantity
 from extractor.spans import Span
+from extractor.text.tokens import borders_of
 
 VERSION = "1.2"
 

@@ -3,12 +3,17 @@
 1. Identifiers (``email``, ``url``, ``phone``, ``identifier``, ``lot_no``,
    ``document_no``) beat everything that overlaps them: nothing inside a number
    that points at something is a drug, a date or a measurement.
-2. ``abbreviation`` stays beside anything: it says what a word stands for, not
-   what it is. The same holds for a ``dose`` over the ``measurement`` of the same
-   amount: the measurement gives way when the dose covers it.
-3. Of two others that overlap, the longer stands; of equal length the one with
-   a code, then by label in the order of :data:`ORDER`, then by maker's name.
-4. Equal spans with equal labels are one mention: the one ranked first.
+2. ``abbreviation`` stays beside anything: it says what a word stands for, not what it is.
+3. A mention that only a vocabulary knows (maker ``dictionary``) gives way to any
+   other: what reads the sentence knows better what a name means in it.
+4. Of two others that overlap, the longer stands; of equal length the one with
+   a code, then by label in the order of :data:`ORDER` (a ``measurement`` is an
+   amount of something: it gives way to a ``dose`` or ``lab_value``), then the one
+   with a canonical form, then by maker's name.
+5. Equal spans with equal labels are one mention: the one ranked first.
+6. What gives way hands over what it knew: a standing mention of a quantity or a
+   date without number or canonical form takes those of the longest mention
+   inside it that had them; one of equal span takes its code.
 
 The outcome does not depend on the order of the input. It is sorted by start,
 longer first, then label.
@@ -17,16 +22,21 @@ longer first, then label.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from extractor.records import Entity
 
 IDENTIFIERS = frozenset({"email", "url", "phone", "identifier", "lot_no", "document_no"})
 BESIDE = frozenset({"abbreviation"})
 ORDER = (
-    "dose", "date", "time", "measurement", "frequency", "route", "drug", "disease", "abbreviation",
+    "dose", "date", "time", "lab_value", "age", "duration", "frequency", "route", "measurement", "drug",
+    "adverse_effect", "disease", "sign_symptom", "abbreviation",
 )  # fmt: skip
 """Which label stands when spans are equal; labels not named come last, by name."""
+_QUANTITIES = frozenset({"dose", "lab_value", "age", "duration", "frequency", "measurement"})
+_HEIRS = dict.fromkeys(_QUANTITIES, _QUANTITIES) | {"date": frozenset({"date"})}
+"""Labels that take over number and canonical form, and from which labels."""
 
 
 def resolve(entities: Iterable[Entity]) -> tuple[Entity, ...]:
@@ -34,6 +44,7 @@ def resolve(entities: Iterable[Entity]) -> tuple[Entity, ...]:
     beside: dict[tuple[int, int, str], Entity] = {}
     kept: list[tuple[int, int]] = []  # spans that stand, sorted and without overlap
     standing: list[Entity] = []
+    fallen: list[Entity] = []
     for entity in sorted(entities, key=_rank):
         start, end = entity.span.start, entity.span.end
         if entity.label in BESIDE:
@@ -44,6 +55,8 @@ def resolve(entities: Iterable[Entity]) -> tuple[Entity, ...]:
         if free:
             kept.insert(at, (start, end))
             standing.append(entity)
+        else:
+            fallen.append(entity)
     identifiers = [entity.span for entity in standing if entity.label in IDENTIFIERS]
     starts = sorted(span.start for span in identifiers)
     ends = sorted(span.end for span in identifiers)
@@ -52,7 +65,27 @@ def resolve(entities: Iterable[Entity]) -> tuple[Entity, ...]:
         for entity in beside.values()
         if bisect_left(starts, entity.span.end) == _count_up_to(ends, entity.span.start)
     ]
-    return tuple(sorted([*standing, *outside], key=_place))
+    return tuple(sorted([*_enriched(standing, fallen), *outside], key=_place))
+
+
+def _enriched(standing: Sequence[Entity], fallen: Sequence[Entity]) -> list[Entity]:
+    """The standing mentions with what those that gave way inside them knew; ``fallen`` comes best first."""
+    at = {entity.span.start: place for place, entity in enumerate(standing)}
+    starts = sorted(at)
+    found = list(standing)
+    for lesser in fallen:
+        nearest = bisect_left(starts, lesser.span.start + 1) - 1
+        if nearest < 0:
+            continue
+        place = at[starts[nearest]]
+        heir = found[place]
+        if lesser.span.end > heir.span.end:
+            continue
+        if heir.quantity is None and heir.normalised is None and lesser.label in _HEIRS.get(heir.label, ()):
+            found[place] = replace(heir, quantity=lesser.quantity, normalised=lesser.normalised)
+        elif heir.code is None and lesser.code is not None and lesser.span == heir.span:
+            found[place] = replace(heir, code=lesser.code, normalised=heir.normalised or lesser.normalised)
+    return found
 
 
 def _count_up_to(ends: list[int], start: int) -> int:
@@ -63,10 +96,12 @@ def _rank(entity: Entity) -> tuple[object, ...]:
     label = ORDER.index(entity.label) if entity.label in ORDER else len(ORDER)
     return (
         entity.label not in IDENTIFIERS,
+        entity.maker.extractor == "dictionary",
         -len(entity.span),
         entity.code is None,
         label,
         entity.label,
+        entity.quantity is None and entity.normalised is None,
         entity.span.start,
         entity.maker.extractor,
         entity.maker.model or "",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from fnmatch import fnmatch
@@ -87,15 +87,22 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """Finds the entry of a document: manifest first, then rules by path, then the strictest default."""
+    """Finds the entry of a document: manifest first, then rules by path, then the strictest default.
+
+    ``lines`` are the line numbers of the manifest by address and doc_id;
+    ``named`` collects those whose document was asked for.
+    """
 
     policy: Policy
     by_address: Mapping[str, Entry]
     by_doc_id: Mapping[str, Entry]
     rules: tuple[tuple[str, Entry], ...] = ()
+    lines: Mapping[str, int] = field(default_factory=dict)
+    named: set[int] = field(default_factory=set, compare=False)
 
     def entry(self, address: str, doc_id: str) -> Entry:
         """What is known about the document at an absolute path or URI with these bytes."""
+        self.named.update(self.lines[key] for key in (doc_id, address) if key in self.lines)
         found = self.by_doc_id.get(doc_id) or self.by_address.get(address)
         if found is not None:
             return found
@@ -103,6 +110,10 @@ class Inventory:
             if fnmatch(address, glob):
                 return entry
         return Entry(classification=self.policy.strictest_class, consent_scope=self.policy.no_consent)
+
+    def unmatched(self) -> tuple[int, ...]:
+        """Lines of the manifest whose document nobody asked for so far, in order."""
+        return tuple(sorted(set(self.lines.values()) - self.named))
 
 
 def load_inventory(
@@ -120,6 +131,7 @@ def load_inventory(
     """
     by_address: dict[str, Entry] = {}
     by_doc_id: dict[str, Entry] = {}
+    lines: dict[str, int] = {}
     if manifest is not None:
         base = Path(manifest).resolve().parent
         for line_no, row in _iter_manifest(Path(manifest)):
@@ -130,14 +142,16 @@ def load_inventory(
                 raise ConfigError(f"{where}: neither path nor doc_id")
             if doc_id:
                 _put(by_doc_id, doc_id.lower(), entry, where=where)
+                lines[doc_id.lower()] = line_no
             if path:
                 address = path if "://" in path else str((base / path).resolve())
                 _put(by_address, address, entry, where=where)
+                lines[address] = line_no
     checked = tuple(
         (glob, _entry(dict(row), policy, where=f"inventory rule {number}", source="rule"))
         for number, (glob, row) in enumerate(rules, 1)
     )
-    return Inventory(policy, by_address, by_doc_id, checked)
+    return Inventory(policy, by_address, by_doc_id, checked, lines)
 
 
 def _put(entries: dict[str, Entry], key: str, entry: Entry, *, where: str) -> None:

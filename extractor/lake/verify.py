@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any
 
 from extractor.lake import delta
@@ -41,8 +41,8 @@ class Finding:
 class Verification:
     """What was checked, and what was found; no finding means that every promise is kept.
 
-    ``evidence_checked`` rows quote the canonical text at their offsets;
-    ``evidence_masked`` rows hold only their mask there.
+    ``evidence_checked`` rows quote the canonical text at their offsets (a
+    relation at both ends); ``evidence_masked`` rows hold only their mask there.
     """
 
     documents: int
@@ -185,7 +185,8 @@ class _Check:
         documents = {row["doc_id"]: row for row in self._rows("documents", _TAGS, doc_ids)}
         texts = self._texts(doc_ids)
         for contract in BATCH_TABLES:
-            wanted = {*contract.key, *_TAGS, *_QUOTE} & set(contract.column_names)
+            quotes = [quote for quote in _QUOTES if set(contract.column_names).issuperset(quote)]
+            wanted = {*contract.key, *_TAGS, *chain.from_iterable(quotes)} & set(contract.column_names)
             keys: set[tuple[Any, ...]] = set()
             counts: Counter[str] = Counter()
             for row in self._rows(contract.name, wanted, doc_ids):
@@ -197,8 +198,10 @@ class _Check:
                 keys.add(key)
                 if "extraction_id" in wanted:
                     self._inherits(contract.name, row, documents[row["doc_id"]], example)
-                if wanted.issuperset(_QUOTE):
-                    self._quotes(contract.name, row, texts.get(row["doc_id"]), example)
+                text = texts.get(row["doc_id"])
+                masks = [self._is_masked(contract.name, row, quote, text, example) for quote in quotes]
+                self.masked += any(masks)
+                self.quoted += bool(masks) and not any(masks)
             if "extraction_id" in wanted:
                 for doc_id in doc_ids:
                     if counts[doc_id] != self.expected.get(doc_id, {}).get(contract.name, 0):
@@ -238,19 +241,27 @@ class _Check:
         if not _within(row["consent_scope"], document["consent_scope"], self.scope_order[::-1]):
             self.found("consent", table, example)
 
-    def _quotes(self, table: str, row: dict[str, Any], text: str | None, example: str) -> None:
-        if row["type"] in MASKED_LABELS:
-            self.masked += 1
-            if row["source_text"] != f"[{row['type']}]":
+    def _is_masked(
+        self, table: str, row: dict[str, Any], quote: tuple[str, ...], text: str | None, example: str
+    ) -> bool:
+        """Check one quote of a row; whether it must be, and so is only, a mask."""
+        label, start, end, words = (row[name] for name in quote)
+        if label in MASKED_LABELS:
+            if words != f"[{label}]":
                 self.found("mask", table, example)
-            return
-        self.quoted += 1
-        if text is None or text[row["char_start"] : row["char_end"]] != row["source_text"]:
+            return True
+        if text is None or text[start:end] != words:
             self.found("evidence", table, example)
+        return False
 
 
 _TAGS = ("doc_id", "extraction_id", "run_id", "study_id", "subject_id", "classification", "consent_scope")
-_QUOTE = ("type", "char_start", "char_end", "source_text")
+_QUOTES = (
+    ("type", "char_start", "char_end", "source_text"),
+    ("head_type", "char_start", "char_end", "source_text"),
+    ("tail_type", "tail_char_start", "tail_char_end", "tail_source_text"),
+)
+"""Columns that quote the text in tables that have them: type, first offset, last offset, words."""
 
 
 def _within(value: str, bound: str, from_open_to_strict: tuple[str, ...]) -> bool:

@@ -1,8 +1,10 @@
 """RapidOCR (PP-OCR models on onnxruntime): the second engine, better on poor print and four times slower.
 
-It finds lines of text with one network and reads each with another. Both come
-with the package; nothing is downloaded. The line classifier of the package is
-never used: it turns whole upright lines upside down.
+It finds lines of text with one network and reads each with another
+(:mod:`extractor.ocr.line_network`). Both come with the package; nothing is
+downloaded. The package itself, slow to import, is loaded when a whole page is
+to be read. Its line classifier is never used: it turns whole upright lines
+upside down.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import time
 from typing import TYPE_CHECKING, Any, Literal
 
 from extractor.errors import ConfigError, MissingToolError, OcrError, OcrTimeoutError
+from extractor.ocr.line_network import LineNetwork
 from extractor.ports import OcrWord
 
 if TYPE_CHECKING:
@@ -45,28 +48,13 @@ class RapidOcrEngine:
     ) -> None:
         if provider not in ("cpu", "cuda"):
             raise ConfigError("ocr.engine_options.rapidocr.provider is cpu or cuda")
-        folder = self._check_tools(provider)
         from importlib.metadata import version
 
-        from rapidocr import RapidOCR
-
-        logging.getLogger("RapidOCR").setLevel(logging.CRITICAL)
-        onnx = "EngineConfig.onnxruntime"
+        self._folder = self._check_tools(provider)
+        self._threads, self._cuda = threads, provider == "cuda"
         self._detection_side_px = detection_side_px
-        self._run: Any = RapidOCR(
-            params={
-                "Global.log_level": "critical",
-                "Global.use_cls": False,
-                "Global.text_score": 0.0,
-                "Global.max_side_len": 8000,
-                "Det.max_candidates": 4000,
-                "Det.model_path": str(folder / _DETECTOR),
-                "Rec.model_path": str(folder / _RECOGNISER),
-                f"{onnx}.intra_op_num_threads": threads,
-                f"{onnx}.inter_op_num_threads": 1,
-                f"{onnx}.use_cuda": provider == "cuda",
-            }
-        )
+        self._detector: Any = None
+        self._lines = LineNetwork(self._folder / _RECOGNISER, cuda=self._cuda, threads=threads)
         self.version = version("rapidocr")
 
     @staticmethod
@@ -125,7 +113,7 @@ class RapidOcrEngine:
         if scale < 1:
             size = (max(1, round(width * scale)), max(1, round(height * scale)))
             small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
-        found = self._call(small, use_det=True, use_rec=False)
+        found = self._detect(small)
         if found.boxes is None:
             return []
         boxes = []
@@ -139,27 +127,18 @@ class RapidOcrEngine:
 
     def _read(self, line: Image, left: int, top: int) -> list[OcrWord]:
         """The words of one line; ``left`` and ``top`` are added to their boxes."""
-        found = self._call(line, use_det=False, use_rec=True)
-        if not found.txts or not found.txts[0].strip():
-            return []
-        info = found.word_results[0]
+        found = self._lines.read(line)
         height, width = line.shape[:2]
-        text = found.txts[0].translate(_FULL_WIDTH)
-        columns = [column for run in info.word_cols for column in run]
-        per_column = width / info.line_txt_len if info.line_txt_len else 0.0
+        text = found.text.translate(_FULL_WIDTH)
         words: list[OcrWord] = []
-        at = index = 0  # index counts characters that are not spaces, at counts all
+        end = 0
         for part in text.split():
-            at = text.index(part, at)
-            own = columns[index : index + len(part)]
-            index += len(part)
-            sure = info.confs[at : at + len(part)]
-            at += len(part)
-            if not own or not sure:
-                continue
-            half = per_column * (0.8 if len(own) < 2 else 0.5 * (own[-1] - own[0]) / (len(own) - 1))
-            x0 = min(max((own[0] + 0.5) * per_column - half, 0.0), float(width))
-            x1 = min(max((own[-1] + 0.5) * per_column + half, x0), float(width))
+            start = text.index(part, end)
+            end = start + len(part)
+            own, sure = found.centres_px[start:end], found.confidences[start:end]
+            half = 0.8 * found.column_px if len(own) < 2 else 0.5 * (own[-1] - own[0]) / (len(own) - 1)
+            x0 = min(max(own[0] - half, 0.0), float(width))
+            x1 = min(max(own[-1] + half, x0), float(width))
             words.append(
                 OcrWord(
                     text=part,
@@ -167,22 +146,42 @@ class RapidOcrEngine:
                     y0_px=float(top),
                     x1_px=left + x1,
                     y1_px=float(top + height),
-                    confidence=min(max(sum(sure) / len(sure), 0.0), 1.0),
+                    confidence=sum(sure) / len(sure),
                 )
             )
         return words
 
-    def _call(self, image: Image, *, use_det: bool, use_rec: bool) -> Any:
+    def _detect(self, image: Image) -> Any:
+        """What the package's detector finds; the package is loaded at the first call."""
         import cv2
+
+        if self._detector is None:
+            self._detector = self._load_detector()
         from rapidocr.inference_engine.onnxruntime import ONNXRuntimeError
 
         picture = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR) if image.ndim == 2 else image[:, :, ::-1]
         try:
-            return self._run(
-                picture, use_det=use_det, use_cls=False, use_rec=use_rec, return_word_box=use_rec
-            )
+            return self._detector(picture, use_det=True, use_cls=False, use_rec=False)
         except ONNXRuntimeError:
             raise OcrError("the networks of rapidocr failed on a picture") from None
+
+    def _load_detector(self) -> Any:
+        from rapidocr import RapidOCR
+
+        logging.getLogger("RapidOCR").setLevel(logging.CRITICAL)
+        onnx = "EngineConfig.onnxruntime"
+        return RapidOCR(
+            params={
+                "Global.log_level": "critical",
+                "Global.use_cls": False,
+                "Global.max_side_len": 8000,
+                "Det.max_candidates": 4000,
+                "Det.model_path": str(self._folder / _DETECTOR),
+                f"{onnx}.intra_op_num_threads": self._threads,
+                f"{onnx}.inter_op_num_threads": 1,
+                f"{onnx}.use_cuda": self._cuda,
+            }
+        )
 
 
 def _check(deadline: float) -> None:

@@ -39,6 +39,9 @@ _ONE_RUN = 1.2
 _MOST_BRIDGED = 6.0
 """Gaps of up to so many letters are looked into for letters that were passed over."""
 
+_MOST_OF_A_LETTER = 1.6
+"""Blobs larger than so many typical letters are no letters of a cell."""
+
 _ACCEPT_MISSED = 0.75
 _ACCEPT_MISSED_SIGN = 0.9
 _SIGNS = frozenset("≥≤±+<>%°=")
@@ -72,6 +75,18 @@ def is_upended(word: OcrWord, letter_px: float) -> bool:
     """Whether a short word is much higher than a line and narrow: the same letter in several rows, read as one."""
     height, width = word.y1_px - word.y0_px, word.x1_px - word.x0_px
     return len(word.text) <= 8 and height > 2.3 * letter_px and height > 1.3 * width
+
+
+def lost_columns(words: Sequence[OcrWord], ink: Ink, *, scale: float) -> int:
+    """How many upended words hold two or more unread letters of ordinary size: cells, not a seal or a drawing."""
+    letters = unread(ink, words, scale=scale)
+    fit = letters[(letters[:, 2:4] < _MOST_OF_A_LETTER * ink.size_px).all(axis=1)]
+    x, y = (fit[:, 0] + fit[:, 2] / 2) * scale, (fit[:, 1] + fit[:, 3] / 2) * scale
+    return sum(
+        int(((word.x0_px <= x) & (x <= word.x1_px) & (word.y0_px <= y) & (y <= word.y1_px)).sum()) >= 2
+        for word in words
+        if is_upended(word, ink.size_px * scale)
+    )
 
 
 def unread(ink: Ink, words: Sequence[OcrWord], *, scale: float) -> Boxes:

@@ -123,7 +123,16 @@ ENTITIES = Table(
         Column(
             name="experiencer", dtype="string", description="patient, family or other; null: not examined."
         ),
-        Column(name="section", dtype="string", description="Section of the document; null: not examined."),
+        Column(
+            name="section",
+            dtype="string",
+            description="Section of the document; null: before the first heading, or not examined.",
+        ),
+        Column(
+            name="language",
+            dtype="string",
+            description="BCP 47 code of the text around the mention; null: unsure or not examined. Not en: low trust.",
+        ),
         *EVIDENCE_COLUMNS,
         *MAKER_COLUMNS,
     ),
@@ -172,6 +181,7 @@ def entity_rows(
                 "temporality": assertion.temporality,
                 "experiencer": assertion.experiencer,
                 "section": entity.section,
+                "language": entity.language,
                 "score": entity.score,
                 "probability": entity.probability,
                 "alignment": entity.alignment,

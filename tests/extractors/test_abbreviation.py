@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from extractor.extractors.abbreviation import AbbreviationExtractor
-from extractor.extractors.definitions import definitions
+from extractor.text.definitions import definitions
 from tests.extractors.made import document, found, table
 
 

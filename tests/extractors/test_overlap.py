@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from decimal import Decimal
+
 from hypothesis import given, strategies as st
 
 from extractor.extractors.overlap import BESIDE, IDENTIFIERS, resolve
-from extractor.records import Code, Entity, Maker
+from extractor.records import Code, Entity, Maker, Quantity
 from extractor.spans import Span
 
 
@@ -44,6 +47,44 @@ def test_an_abbreviation_stays_beside_a_mention_but_not_inside_an_identifier():
 
 def test_mentions_that_only_touch_both_stand():
     assert kept(entity(0, 3, "drug"), entity(3, 5, "dose")) == [(0, 3, "drug"), (3, 5, "dose")]
+
+
+def test_a_mention_only_a_vocabulary_knows_gives_way_even_to_a_shorter_one():
+    assert kept(entity(0, 12, "drug", code="C", maker="dictionary"), entity(4, 9, "gene", maker="ner")) == [
+        (4, 9, "gene")
+    ]
+
+
+def test_a_laboratory_value_takes_the_number_of_the_measurement_it_covers():
+    amount = Quantity(value_text="7.20", value=Decimal("7.20"), unit_ucum="g/dL", parse_status="ok")
+    measurement = replace(entity(5, 14, "measurement"), quantity=amount, normalised="7.20 g/dL")
+
+    (value,) = resolve([measurement, entity(2, 14, "lab_value", maker="ner")])
+
+    assert (value.label, value.quantity, value.normalised) == ("lab_value", amount, "7.20 g/dL")
+
+
+def test_an_amount_beyond_the_mention_that_stands_is_not_taken_over():
+    amount = Quantity(value_text="7", value=Decimal(7), parse_status="ok")
+    measurement = replace(entity(5, 14, "measurement"), quantity=amount)
+
+    (value,) = resolve([measurement, entity(0, 10, "lab_value", maker="ner")])
+
+    assert value.quantity is None
+
+
+def test_a_mention_takes_the_code_of_a_vocabulary_for_the_same_words():
+    known = entity(0, 9, "drug", code="C", maker="dictionary")
+
+    (drug,) = resolve([known, entity(0, 9, "drug", maker="ner")])
+
+    assert (drug.maker.extractor, drug.code) == ("ner", known.code)
+
+
+def test_of_equal_dates_the_one_with_a_canonical_form_stands():
+    dated = replace(entity(0, 10, "date", maker="rule"), normalised="2024-06-30")
+
+    assert resolve([entity(0, 10, "date", maker="ner"), dated]) == (dated,)
 
 
 ENTITIES = st.lists(

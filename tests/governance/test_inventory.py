@@ -127,3 +127,17 @@ def test_the_same_bytes_under_two_entries_take_the_strictest_of_both(policy, tmp
         "S1-001",
     )
     assert (conflict.classification, conflict.consent_scope, conflict.subject_id) == ("PHI", "none", None)
+
+
+def test_lines_whose_document_never_came_are_told_by_number(policy, tmp_path):
+    manifest = tmp_path / "manifest.csv"
+    manifest.write_text(f"path,doc_id\na.txt,\nb.txt,\n,{'f' * 64}\n,{'e' * 64}\nc.txt,{'d' * 64}\n")
+    inventory = load_inventory(policy, manifest=manifest)
+    assert inventory.unmatched() == (2, 3, 4, 5, 6)
+
+    inventory.entry(str(tmp_path / "a.txt"), "0" * 64)
+    inventory.entry("elsewhere", "f" * 64)
+    inventory.entry(str(tmp_path / "c.txt"), "1" * 64)  # one of a line's two names is enough
+    inventory.entry("elsewhere", "1" * 64)
+
+    assert inventory.unmatched() == (3, 5)

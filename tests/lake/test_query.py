@@ -74,11 +74,20 @@ def test_the_readable_tables_are_those_a_query_answers(ask, policy, principal):
     assert (
         readable
         == {
-            "steward": {"page_text", "entities", "quarantine", "sources", "documents", "runs", "ledger"},
-            "clinician": {"documents", "entities"},
-            "analyst": {"documents", "entities", "quarantine", "runs"},
-            "manufacturing": {"documents", "entities", "quarantine"},
-            "partner": {"entities"},
+            "steward": {
+                "page_text",
+                "entities",
+                "relations",
+                "quarantine",
+                "sources",
+                "documents",
+                "runs",
+                "ledger",
+            },
+            "clinician": {"documents", "entities", "relations"},
+            "analyst": {"documents", "entities", "relations", "quarantine", "runs"},
+            "manufacturing": {"documents", "entities", "relations", "quarantine"},
+            "partner": {"entities", "relations"},
         }[principal]
     )
 

@@ -28,7 +28,7 @@ def test_a_huge_page_is_asked_for_in_fewer_pixels():
 def test_small_letters_are_enlarged_large_ones_reduced_and_good_ones_left():
     assert scale_for(14.0, width_px=1000, height_px=1000) == 2.0
     assert scale_for(56.0, width_px=1000, height_px=1000) == 0.5
-    assert scale_for(27.0, width_px=1000, height_px=1000) == 1.0
+    assert scale_for(19.0, width_px=1000, height_px=1000) == 1.0
     assert scale_for(0.0, width_px=1000, height_px=1000) == 1.0
 
 

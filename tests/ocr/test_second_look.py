@@ -1,7 +1,7 @@
 import numpy as np
 
 from extractor.ocr.ink import find_ink
-from extractor.ocr.second_look import Place, find_places, is_upended, merge, strip_of, unread
+from extractor.ocr.second_look import Place, find_places, is_upended, lost_columns, merge, strip_of, unread
 from extractor.ports import OcrWord
 
 
@@ -58,6 +58,17 @@ def test_a_column_of_letters_read_as_one_word_is_taken_apart():
     places = find_places([column, word("x", (198, 10, 214, 30))], ink, scale=1.0, doubtful=())
     assert [place.words for place in places] == [(0,), (0,), (0,)]
     assert all(place.letters for place in places)
+
+
+def test_a_seal_taken_for_a_word_on_end_is_no_lost_column():
+    rows = letters((100, 12), (100, 62), (100, 112), (400, 12), (420, 12), (440, 12))
+    column, seal = word("<<<", (98, 10, 114, 130)), word("(4", (200, 10, 260, 130))
+    around = [word("abc", (398, 10, 456, 30))]
+
+    assert lost_columns([column, *around], find_ink(rows), scale=1.0) == 1
+    assert lost_columns([seal, *around], find_ink(rows), scale=1.0) == 0
+    rows[20:110, 205:255] = 0  # the seal's own ink is larger than any letter
+    assert lost_columns([seal, *around], find_ink(rows), scale=1.0) == 0
 
 
 def test_a_surer_reading_replaces_a_doubtful_one_and_only_that():

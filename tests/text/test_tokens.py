@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from hypothesis import given, settings, strategies as st
 
-from extractor.extractors import tokens
-from extractor.extractors.tokens import BORDER, LINE, SPACE, iter_chunks
+from extractor.text import tokens
+from extractor.text.tokens import BORDER, LINE, SPACE, iter_chunks
 from tests.extractors.made import document, table
 
 ODD_TEXT = st.text(

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from extractor.document import Document
-from extractor.extractors.tokens import BORDER, JOINED, Chunk, iter_chunks, pipeline
 from extractor.spans import Span
+from extractor.text.tokens import BORDER, JOINED, Chunk, iter_chunks, pipeline
 
 _SHORT_FORM = re.compile(r"[^\W\d_][\w./&+\u2010-\u2013-]{0,8}[\w+]")
 _INNER_PIECES = 12

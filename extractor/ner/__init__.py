@@ -1,0 +1,1 @@
+"""The trained recogniser's parts: labels, words and windows, features, decoding, weights, backends."""

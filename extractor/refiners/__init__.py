@@ -1,0 +1,1 @@
+"""What adds meaning to mentions: section, assertion, spread of abbreviations, language."""

@@ -1,0 +1,1 @@
+"""Relators: what links the mentions of one document."""

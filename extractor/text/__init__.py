@@ -1,0 +1,1 @@
+"""What several adapters read from a text: tokens, definitions of short forms."""

@@ -1,0 +1,1 @@
+"""Training of the models that ship: corpora, batches, loops, export. Needs the extra ``train`` (torch)."""
