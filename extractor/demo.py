@@ -48,7 +48,7 @@ def demo(fixtures: Path, lake_folder: Path) -> None:
     sources = find_sources([str(fixtures / name) for name in _FOLDERS])
     target.print(
         f"{len(sources)} documents from {fixtures}/, governance from {fixtures}/manifest.csv; "
-        "this takes about half a minute\n",
+        "this takes about a minute\n",
         markup=False,
     )
     with progress() as on_progress:
@@ -85,7 +85,7 @@ def _mentions(target: Console, lake: Lake, policy: Policy) -> None:
         "concat_ws(', ', case when negated then 'denied' end, nullif(certainty, 'certain'), "
         "nullif(temporality, 'current'), nullif(experiencer, 'patient')) as said, "
         "coalesce(section, '') as section, round(probability, 2) as probability "
-        "from entities where extractor = 'ner' and code is not null and probability > 0.6 "
+        "from entities where extractor like 'ner@%' and code is not null and probability > 0.6 "
         "order by type, negated, temporality, experiencer, probability desc, text limit 12",
     ).rows
     target.print("\n[bold]Trained mentions with codes and assertions[/bold] (as principal clinician)")

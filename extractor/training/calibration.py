@@ -57,25 +57,45 @@ def fit(judged: Sequence[Judged]) -> tuple[float, float]:
     high, low = (right + 1) / (right + 2), 1 / (wrong + 2)
     points = [(_logit(score), high if outcome else low) for score, outcome in judged]
     slope, bias = 1.0, 0.0
-    for _ in range(50):
-        g0 = g1 = h00 = h01 = h11 = 0.0
+    loss = _loss(points, slope, bias)
+    for _ in range(100):
+        g0 = g1 = h01 = 0.0
+        h00 = h11 = 1e-9
         for x, target in points:
-            p = 1 / (1 + math.exp(-max(-30.0, min(30.0, slope * x + bias))))
-            weight = max(p * (1 - p), 1e-9)
+            p = _sigmoid(slope * x + bias)
+            weight = p * (1 - p)
             g0 += (p - target) * x
             g1 += p - target
             h00 += weight * x * x
             h01 += weight * x
             h11 += weight
-        h00 += 1e-3
-        h11 += 1e-3
         determinant = h00 * h11 - h01 * h01
         step0 = (h11 * g0 - h01 * g1) / determinant
         step1 = (h00 * g1 - h01 * g0) / determinant
-        slope, bias = slope - step0, bias - step1
-        if abs(step0) + abs(step1) < 1e-7:
+        size = 1.0
+        while size > 1e-6:  # a full step may overshoot: halve it until the loss falls
+            tried = _loss(points, slope - size * step0, bias - size * step1)
+            if tried < loss:
+                break
+            size /= 2
+        else:
+            break
+        slope, bias, gained, loss = slope - size * step0, bias - size * step1, loss - tried, tried
+        if gained < 1e-9 * len(points):
             break
     return max(slope, 0.05), bias
+
+
+def _loss(points: Sequence[tuple[float, float]], slope: float, bias: float) -> float:
+    total = 0.0
+    for x, target in points:
+        margin = slope * x + bias
+        total += max(margin, 0.0) - margin * target + math.log1p(math.exp(-abs(margin)))
+    return total
+
+
+def _sigmoid(margin: float) -> float:
+    return 1 / (1 + math.exp(-max(-500.0, min(500.0, margin))))
 
 
 def _logit(score: float) -> float:

@@ -58,6 +58,8 @@ def _write_weights(trained: Path, out: Path) -> None:
         to_onnx(model, whole)
         to_int8(whole, out / ONNX_FILE)
     model.half().save_pretrained(str(out), safe_serialization=True)
+    for path in out.iterdir():
+        path.chmod(0o644)  # safetensors writes files for the owner alone
     for name in KEPT:
         if name != "config.json" and (trained / name).is_file():
             shutil.copyfile(trained / name, out / name)

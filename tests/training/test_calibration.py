@@ -55,3 +55,11 @@ def test_any_outcomes_give_a_finite_rising_curve(mentions):
     assert slope >= 0.05
     assert math.isfinite(slope)
     assert math.isfinite(bias)
+
+
+def test_scores_near_one_with_few_errors_still_give_a_finite_fit():
+    sure = [(0.9999, True)] * 900 + [(0.99, False)] * 30 + [(0.2, False)] * 40 + [(0.3, True)] * 20
+    fitted = fit_all({"drug": sure}, ["drug"])["drug"]
+
+    assert 0.05 < fitted["temperature"] < 20
+    assert abs(fitted["bias"]) < 10
