@@ -178,7 +178,9 @@ def test_a_line_that_is_no_record_is_told_by_number_and_without_its_text(tmp_pat
 
 
 @pytest.mark.parametrize(
-    "content", [None, b"\x1f\x8b\x08broken", b"no gzip", gzip.compress(b"{" * 5000)[:-9]]
+    "content",
+    [None, b"\x1f\x8b\x08broken", b"no gzip", gzip.compress(b"{" * 5000, mtime=0)[:-9]],
+    ids=["absent", "broken", "no gzip", "cut short"],
 )
 def test_a_file_that_cannot_be_read_is_an_input_error(tmp_path, content):
     path = tmp_path / "made.jsonl.gz"
