@@ -77,7 +77,7 @@ def test_the_suggested_run_adds_nothing(demo, tmp_path):
     ("name", "said", "written"),
     [
         ("query", r"measurement +\d+", None),
-        ("show", r"extractor +dictionary@", "evidence.png"),
+        ("show", r"extractor +ner@", "evidence.png"),
         ("quarantine", r"input\.encrypted +document +read", None),
         ("preview", "", "preview.html"),
         ("verify", r"\nclean\n$", None),

@@ -6,12 +6,14 @@
 2. ``abbreviation`` stays beside anything: it says what a word stands for, not what it is.
 3. A mention that only a vocabulary knows (maker ``dictionary``) gives way to any
    other: what reads the sentence knows better what a name means in it.
-4. Of two others that overlap, the longer stands; of equal length the one with
+4. A ``dose`` that covers another dose together with a frequency or a route
+   ("500 mg twice daily", as some corpora annotate it) gives way to its parts.
+5. Of two others that overlap, the longer stands; of equal length the one with
    a code, then by label in the order of :data:`ORDER` (a ``measurement`` is an
    amount of something: it gives way to a ``dose`` or ``lab_value``), then the one
    with a canonical form, then by maker's name.
-5. Equal spans with equal labels are one mention: the one ranked first.
-6. What gives way hands over what it knew: a standing mention of a quantity or a
+6. Equal spans with equal labels are one mention: the one ranked first.
+7. What gives way hands over what it knew: a standing mention of a quantity or a
    date without number or canonical form takes those of the longest mention
    inside it that had them; one of equal span takes its code.
 
@@ -22,7 +24,7 @@ longer first, then label.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 from extractor.records import Entity
@@ -30,7 +32,7 @@ from extractor.records import Entity
 IDENTIFIERS = frozenset({"email", "url", "phone", "identifier", "lot_no", "document_no"})
 BESIDE = frozenset({"abbreviation"})
 ORDER = (
-    "dose", "date", "time", "lab_value", "age", "duration", "frequency", "route", "measurement", "drug",
+    "frequency", "route", "dose", "date", "time", "lab_value", "age", "duration", "measurement", "drug",
     "adverse_effect", "disease", "sign_symptom", "abbreviation",
 )  # fmt: skip
 """Which label stands when spans are equal; labels not named come last, by name."""
@@ -45,7 +47,9 @@ def resolve(entities: Iterable[Entity]) -> tuple[Entity, ...]:
     kept: list[tuple[int, int]] = []  # spans that stand, sorted and without overlap
     standing: list[Entity] = []
     fallen: list[Entity] = []
-    for entity in sorted(entities, key=_rank):
+    offered = list(entities)
+    compound = _compound(offered)
+    for entity in sorted(offered, key=lambda entity: _rank(entity, compound)):
         start, end = entity.span.start, entity.span.end
         if entity.label in BESIDE:
             beside.setdefault((start, end, entity.label), entity)
@@ -66,6 +70,29 @@ def resolve(entities: Iterable[Entity]) -> tuple[Entity, ...]:
         if bisect_left(starts, entity.span.end) == _count_up_to(ends, entity.span.start)
     ]
     return tuple(sorted([*_enriched(standing, fallen), *outside], key=_place))
+
+
+def _compound(entities: Sequence[Entity]) -> frozenset[tuple[int, int]]:
+    """Spans of doses that cover another dose and a frequency or route."""
+    spans = {
+        label: sorted({(entity.span.start, entity.span.end) for entity in entities if entity.label == label})
+        for label in ("dose", "frequency", "route")
+    }
+
+    def covers(outer: tuple[int, int], label: str) -> bool:
+        inside = spans[label]
+        for start, end in inside[bisect_left(inside, (outer[0], 0)) :]:
+            if start >= outer[1]:
+                break
+            if end <= outer[1] and (start, end) != outer:
+                return True
+        return False
+
+    return frozenset(
+        outer
+        for outer in spans["dose"]
+        if covers(outer, "dose") and (covers(outer, "frequency") or covers(outer, "route"))
+    )
 
 
 def _enriched(standing: Sequence[Entity], fallen: Sequence[Entity]) -> list[Entity]:
@@ -92,11 +119,12 @@ def _count_up_to(ends: list[int], start: int) -> int:
     return bisect_left(ends, start + 1)
 
 
-def _rank(entity: Entity) -> tuple[object, ...]:
+def _rank(entity: Entity, compound: Collection[tuple[int, int]]) -> tuple[object, ...]:
     label = ORDER.index(entity.label) if entity.label in ORDER else len(ORDER)
     return (
         entity.label not in IDENTIFIERS,
         entity.maker.extractor == "dictionary",
+        entity.label == "dose" and (entity.span.start, entity.span.end) in compound,
         -len(entity.span),
         entity.code is None,
         label,

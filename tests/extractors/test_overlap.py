@@ -81,6 +81,12 @@ def test_a_mention_takes_the_code_of_a_vocabulary_for_the_same_words():
     assert (drug.maker.extractor, drug.code) == ("ner", known.code)
 
 
+def test_a_dose_over_dose_and_frequency_gives_way_to_its_parts():
+    parts = (entity(0, 6, "dose", maker="dose"), entity(7, 18, "frequency", maker="dose"))
+
+    assert kept(entity(0, 18, "dose", maker="ner"), *parts) == [(0, 6, "dose"), (7, 18, "frequency")]
+
+
 def test_of_equal_dates_the_one_with_a_canonical_form_stands():
     dated = replace(entity(0, 10, "date", maker="rule"), normalised="2024-06-30")
 
@@ -93,7 +99,18 @@ ENTITIES = st.lists(
         st.integers(0, 30),
         st.integers(1, 12),
         st.sampled_from(
-            ["drug", "disease", "dose", "measurement", "date", "lot_no", "email", "abbreviation", "other"]
+            [
+                "drug",
+                "disease",
+                "dose",
+                "frequency",
+                "measurement",
+                "date",
+                "lot_no",
+                "email",
+                "abbreviation",
+                "other",
+            ]
         ),
         st.sampled_from(["a", "b"]),
     ),
