@@ -77,15 +77,7 @@ def _say(packs: list[dict[str, object]], *, as_json: bool) -> None:
 
 def _long_forms(text: str) -> Mapping[str, str]:
     """The abbreviations that a plain text defines."""
-    import re
+    from extractor.relators.corpora import document_of
+    from extractor.text.definitions import long_forms
 
-    from extractor.document import Document, Page, Word
-    from extractor.refiners.linker import long_forms
-
-    words: list[Word] = []
-    end = 0
-    for found in re.finditer(r"\S+", text.replace("\f", "\n")):
-        words.append(Word(text=found.group(), before=text[end : found.start()]))
-        end = found.end()
-    page = Page(page_no=1, words=tuple(words), after=text[end:])
-    return long_forms(Document.assemble(doc_id="0" * 64, media_type="text/plain", pages=[page]))
+    return long_forms(document_of("0" * 64, text))

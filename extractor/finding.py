@@ -6,10 +6,10 @@ by one policy, refiners add meaning to the mentions that stand, relators link th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 from extractor.config import Choice, Config
 from extractor.document import Document
@@ -25,6 +25,19 @@ class Findings:
 
     entities: tuple[Entity, ...] = ()
     relations: tuple[Relation, ...] = ()
+
+
+class Adapters(Protocol):
+    """What finds and refines; a :class:`extractor.finding.Finder` is one."""
+
+    @property
+    def extractors(self) -> Sequence[Extractor]: ...
+
+    @property
+    def refiners(self) -> Sequence[Refiner]: ...
+
+    @property
+    def relators(self) -> Sequence[Relator]: ...
 
 
 class Finder:
@@ -70,25 +83,42 @@ class Finder:
         found = [
             entity
             for extractor in self.extractors
-            for entity in self._inside(document, extractor.entities(document), extractor.maker)
+            for entity in inside(document, extractor.entities(document), extractor.maker)
         ]
-        entities: Sequence[Entity] = resolve(found)
-        for refiner in self.refiners:
-            entities = self._inside(document, refiner.refine(document, entities), refiner.maker)
-        relations = [
-            relation for relator in self.relators for relation in relator.relations(document, entities)
-        ]
-        return Findings(entities=tuple(entities), relations=tuple(relations))
-
-    def _inside(self, document: Document, entities: Any, maker: Maker) -> list[Entity]:
-        length = len(document.text)
-        kept = list(entities)
-        for entity in kept:
-            if entity.span.end > length or entity.doc_id != document.doc_id:
-                raise ExtractionError(f"{maker.made_by} left the document", doc_id=document.doc_id)
-        return kept
+        entities = refine(self, document, resolve(found))
+        return Findings(entities=entities, relations=relate(self, document, entities))
 
     def _made(self, shelf: str, choices: Sequence[Choice]) -> list[Any]:
         return [
             load(shelf, choice.name, plugins=self._config.plugins)(**choice.options) for choice in choices
         ]
+
+
+def refine(adapters: Adapters, document: Document, entities: Sequence[Entity]) -> tuple[Entity, ...]:
+    """The mentions with what the refiners know of them.
+
+    Raises:
+        ExtractionError: a refiner's mention lies outside the document.
+    """
+    for refiner in adapters.refiners:
+        entities = inside(document, refiner.refine(document, entities), refiner.maker)
+    return tuple(entities)
+
+
+def relate(adapters: Adapters, document: Document, entities: Sequence[Entity]) -> tuple[Relation, ...]:
+    """The links between the mentions."""
+    return tuple(link for relator in adapters.relators for link in relator.relations(document, entities))
+
+
+def inside(document: Document, entities: Iterable[Entity], maker: Maker) -> list[Entity]:
+    """The mentions, checked.
+
+    Raises:
+        ExtractionError: one lies outside the document.
+    """
+    length = len(document.text)
+    kept = list(entities)
+    for entity in kept:
+        if entity.span.end > length or entity.doc_id != document.doc_id:
+            raise ExtractionError(f"{maker.made_by} left the document", doc_id=document.doc_id)
+    return kept

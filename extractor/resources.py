@@ -11,11 +11,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from extractor.errors import MissingToolError
+from extractor.records import Maker
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -52,7 +54,7 @@ def model_folder(name: str) -> Path:
         base = versions[-1]
     for file, digest in manifest(base)["files"].items():
         path = base / file
-        if not path.is_file() or _sha256(path) != digest:
+        if not path.is_file() or file_sha256(path) != digest:
             raise MissingToolError(f"model {name!r}: {file} is absent or altered", code="tool.model")
     return base
 
@@ -66,9 +68,34 @@ def manifest(path: Path) -> dict[str, Any]:
 @cache
 def model_sha256(path: Path) -> str:
     """The digest that pins a model: sha256 of its manifest, which pins every file."""
-    return _sha256(path / "manifest.json")
+    return file_sha256(path / "manifest.json")
 
 
-def _sha256(path: Path) -> str:
+def maker_of(path: Path, *, extractor: str, version: str) -> Maker:
+    """The maker of rows whose extractor reads the model folder ``path``, pinned by its manifest."""
+    described = manifest(path)
+    return Maker(
+        extractor=extractor,
+        version=version,
+        model=described["name"],
+        model_version=described["version"],
+        model_sha256=model_sha256(path),
+    )
+
+
+def write_manifest(path: Path, described: Mapping[str, Any]) -> Path:
+    """Write ``manifest.json`` of a model folder: ``described`` and the digest of every other file; gives its path."""
+    digests = {
+        file.name: file_sha256(file)
+        for file in sorted(path.iterdir())
+        if file.is_file() and file.name != "manifest.json"
+    }
+    text = json.dumps({**described, "files": digests}, indent=2, ensure_ascii=False) + "\n"
+    (path / "manifest.json").write_text(text, encoding="utf-8")
+    return path / "manifest.json"
+
+
+def file_sha256(path: Path) -> str:
+    """sha256 of a file's bytes, as hexadecimal digits."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

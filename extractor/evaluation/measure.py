@@ -11,13 +11,14 @@ from extractor.evaluation.assertion import AssertionTally
 from extractor.evaluation.bootstrap import Counts, score
 from extractor.evaluation.calibration import Calibration, calibrate
 from extractor.evaluation.documents import text_document
-from extractor.evaluation.engine import Adapters, Found, find, refine, relate
+from extractor.evaluation.engine import Found, find
 from extractor.evaluation.labels import LabelMap
 from extractor.evaluation.linking import LinkingTally
 from extractor.evaluation.matching import Match, Place
 from extractor.evaluation.mentions import Case
 from extractor.evaluation.relations import RelationTally
 from extractor.evaluation.report import Report
+from extractor.finding import Adapters, refine, relate
 from extractor.gold import GoldDocument
 from extractor.records import Entity
 

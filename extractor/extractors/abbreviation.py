@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from extractor.document import Document
 from extractor.records import Entity, Maker
 from extractor.spans import Span
-from extractor.text.definitions import definitions
+from extractor.text.definitions import long_forms
 
 VERSION = "1.0"
 
@@ -25,12 +25,10 @@ class AbbreviationExtractor:
 
     def entities(self, document: Document) -> Iterator[Entity]:
         """Mentions in order; the defining mention in brackets is one of them."""
-        long_forms: dict[str, str] = {}
-        for definition in definitions(document):
-            long_forms.setdefault(definition.short_form, definition.long_form)
-        if not long_forms:
+        meant = long_forms(document)
+        if not meant:
             return
-        alternatives = "|".join(re.escape(short) for short in sorted(long_forms, key=lambda s: (-len(s), s)))
+        alternatives = "|".join(re.escape(short) for short in sorted(meant, key=lambda s: (-len(s), s)))
         pattern = re.compile(rf"(?<![\w])(?:{alternatives})(?=s?(?!\w))")
         for found in pattern.finditer(document.text):
             yield Entity(
@@ -38,5 +36,5 @@ class AbbreviationExtractor:
                 span=Span(found.start(), found.end()),
                 label="abbreviation",
                 maker=self.maker,
-                normalised=long_forms[found.group()],
+                normalised=meant[found.group()],
             )

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from extractor.document import Document
 from extractor.errors import ConfigError
+from extractor.resources import file_sha256
 from extractor.text.tokens import borders_of, iter_chunks
 
 
@@ -33,9 +34,7 @@ def folder_sha256(folder: Path) -> str:
     whole = hashlib.sha256()
     for path in sorted(folder.rglob("*")):
         if path.is_file() and "__pycache__" not in path.parts:
-            with path.open("rb") as stream:
-                digest = hashlib.file_digest(stream, "sha256").hexdigest()
-            whole.update(f"{path.relative_to(folder).as_posix()}\0{digest}\n".encode())
+            whole.update(f"{path.relative_to(folder).as_posix()}\0{file_sha256(path)}\n".encode())
     return whole.hexdigest()
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from extractor.document import Document
 from extractor.errors import ConfigError, MissingToolError
 from extractor.extractors.foreign import checked_labels, folder_sha256, stretches
+from extractor.ner.hub import hub_folder
 from extractor.ner.words import Words, windows_of, words_of
 from extractor.records import Entity, Maker
 from extractor.spans import Span
@@ -181,15 +182,4 @@ class GlinerExtractor:
 
 
 def _folder(model: str) -> Path:
-    if Path(model).is_dir():
-        return Path(model)
-    from huggingface_hub import snapshot_download
-
-    try:
-        return Path(
-            snapshot_download(model, allow_patterns=["*.json", "*.safetensors", "*.bin", "*.model", "*.txt"])
-        )
-    except (OSError, ValueError) as error:
-        raise MissingToolError(
-            f"model {model!r} is no folder and the hub gave nothing", code="tool.model"
-        ) from error
+    return Path(model) if Path(model).is_dir() else hub_folder(model, also=("*.bin", "*.model"))

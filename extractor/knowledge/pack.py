@@ -15,7 +15,6 @@ Equal input gives equal bytes.
 from __future__ import annotations
 
 import gzip
-import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -23,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from extractor.knowledge.merge import Joined
+from extractor.resources import write_manifest
 
 NAMES, CONCEPTS, LINKS = "names.txt.gz", "concepts.tsv.gz", "links.bin.gz"
 LEXICON, RANKER = "lexicon.tsv.gz", "ranker.json"
@@ -98,17 +98,6 @@ def write_pack(
         },
     )
     return folder
-
-
-def write_manifest(folder: Path, described: Mapping[str, Any]) -> None:
-    """``manifest.json`` with the digest of every other file of the folder."""
-    digests = {
-        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.iterdir())
-        if path.is_file() and path.name != "manifest.json"
-    }
-    text = json.dumps({**described, "files": digests}, indent=2, ensure_ascii=False) + "\n"
-    (folder / "manifest.json").write_text(text, encoding="utf-8")
 
 
 def _packed(content: bytes) -> bytes:

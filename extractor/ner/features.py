@@ -11,11 +11,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 
-from extractor.vocabulary import Vocabulary, fold_piece
+from extractor.vocabulary import Vocabulary, fold_piece, load_pack
 
 SHAPES = ("lower", "title", "upper", "mixed", "digit")
 KNOWN = ("unknown", "drug begins", "drug goes on", "disease begins", "disease goes on")
 ROWS = len(SHAPES) * len(KNOWN)
+
+VOCABULARIES = ("vocabulary-drugs/1.0.0", "vocabulary-diseases/1.0.0")
+"""The packs behind the features of the recogniser that ships, of drugs and of diseases."""
 
 
 @lru_cache(maxsize=65_536)
@@ -41,6 +44,16 @@ class Features:
 
     def __init__(self, drugs: Vocabulary, diseases: Vocabulary) -> None:
         self._vocabularies = (drugs, diseases)
+
+    @classmethod
+    def of_packs(cls, names: Sequence[str]) -> Features:
+        """From two packs of ``models/`` by name and version.
+
+        Raises:
+            MissingToolError: one is absent or altered.
+        """
+        drugs, diseases = map(load_pack, names)
+        return cls(drugs, diseases)
 
     def of(self, words: Sequence[str]) -> list[int]:
         """One number below :data:`ROWS` per word. The longest name wins, drugs before diseases."""

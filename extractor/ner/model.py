@@ -10,7 +10,6 @@ caller's label map says which of our types they are.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 from collections.abc import Mapping
@@ -20,15 +19,16 @@ from typing import Any
 
 from extractor.errors import ConfigError, MissingToolError
 from extractor.ner.features import Features
+from extractor.ner.hub import hub_folder
 from extractor.ner.labels import PARTS, LabelSet
 from extractor.ner.pieces import Pieces
 from extractor.ner.recogniser import Backend, Recogniser
 from extractor.records import Maker
-from extractor.resources import manifest, model_folder, model_sha256
-from extractor.vocabulary import load_pack
+from extractor.resources import file_sha256, maker_of, model_folder
 
 ONNX_FILE = "model.int8.onnx"
 WEIGHTS_FILE = "model.safetensors"
+DESCRIPTION_FILE = "ner.json"
 FOREIGN_WINDOW_PIECES = 256
 _SAME = {"B": "B", "I": "I", "E": "E", "S": "S", "L": "E", "U": "S", "M": "I"}
 
@@ -42,8 +42,13 @@ class Calibration:
 
     def probability(self, score: float) -> float:
         """The probability that a mention with this score is right in span and type."""
-        bounded = min(max(score, 1e-6), 1 - 1e-6)
-        return 1 / (1 + math.exp(-(math.log(bounded / (1 - bounded)) / self.temperature + self.bias)))
+        return 1 / (1 + math.exp(-(log_odds(score) / self.temperature + self.bias)))
+
+
+def log_odds(score: float) -> float:
+    """The log odds of a score, held away from 0 and 1 by a millionth."""
+    bounded = min(max(score, 1e-6), 1 - 1e-6)
+    return math.log(bounded / (1 - bounded))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,14 +83,11 @@ def load_model(
     if backend not in {"onnx", "torch"}:
         raise ConfigError(f"no ner backend {backend!r}; known: onnx, torch")
     folder = _folder(name, backend)
-    own = folder / "ner.json"
+    own = folder / DESCRIPTION_FILE
     if own.is_file() and labels is None:
         found = json.loads(own.read_text(encoding="utf-8"))
-        described = manifest(folder)
         label_set = LabelSet(tuple(found["types"]))
-        features = (
-            Features(*(load_pack(pack) for pack in found["vocabularies"])) if found["features"] else None
-        )
+        features = Features.of_packs(found["vocabularies"]) if found["features"] else None
         runs = _backend(folder, backend, device=device, precision=precision, threads=threads)
         recogniser = Recogniser(
             runs,
@@ -96,13 +98,7 @@ def load_model(
             batch_pieces=batch_pieces,
         )
         calibration = {kind: Calibration(**fitted) for kind, fitted in found["calibration"].items()}
-        maker = Maker(
-            extractor=extractor,
-            version=version,
-            model=described["name"],
-            model_version=described["version"],
-            model_sha256=model_sha256(folder),
-        )
+        maker = maker_of(folder, extractor=extractor, version=version)
         return Model(recogniser=recogniser, maker=maker, calibration=calibration)
     if labels is None:
         raise ConfigError(f"the model {name!r} is not one of ours: give labels, {{its label: our type}}")
@@ -198,20 +194,13 @@ class _Columns:
 def _folder(name: str, backend: str) -> Path:
     given = Path(name)
     if given.is_dir():
-        return model_folder(str(given.resolve())) if (given / "ner.json").is_file() else given
+        return model_folder(str(given.resolve())) if (given / DESCRIPTION_FILE).is_file() else given
     try:
         return model_folder(name)
     except MissingToolError:
         if backend != "torch" or "/" not in name:
             raise
-    try:
-        from huggingface_hub import snapshot_download
-
-        return Path(snapshot_download(name, allow_patterns=["*.json", "*.safetensors", "*.txt"]))
-    except (ImportError, OSError, ValueError) as error:
-        raise MissingToolError(
-            f"model {name!r} is not in models/ and the hub gave nothing", code="tool.model"
-        ) from error
+    return hub_folder(name)
 
 
 def _backend(folder: Path, kind: str, *, device: str, precision: str | None, threads: int) -> Backend:
@@ -235,6 +224,5 @@ def _config(folder: Path) -> dict[str, Any]:
 def _digest(folder: Path) -> str:
     for name in (WEIGHTS_FILE, ONNX_FILE):
         if (folder / name).is_file():
-            with (folder / name).open("rb") as stream:
-                return hashlib.file_digest(stream, "sha256").hexdigest()
+            return file_sha256(folder / name)
     raise MissingToolError("the model folder has no model.safetensors", code="tool.model")

@@ -15,6 +15,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from extractor.ner.batches import by_length
 from extractor.ner.decoding import Counted, Scores, decode, log_softmax
 from extractor.ner.features import Features
 from extractor.ner.labels import LabelSet
@@ -110,7 +111,7 @@ class Recogniser:
         outside[0] = 0.0
         found = [np.tile(outside, (len(text.words), 1)) for text in texts]
         ready = [piece for number, text in enumerate(texts) for piece in self._windows(number, text.words)]
-        for batch in self._batches(ready):
+        for batch in by_length(ready, self._batch_pieces):
             width = max(len(piece.ids) for piece in batch)
             ids = np.full((len(batch), width), self._pieces.pad, dtype=np.int64)
             features = np.zeros((len(batch), width), dtype=np.int64)
@@ -149,16 +150,6 @@ class Recogniser:
         made.ids.append(self._pieces.end)
         made.features.append(0)
         return made
-
-    def _batches(self, ready: list[_Piece]) -> Iterator[list[_Piece]]:
-        batch: list[_Piece] = []
-        for piece in sorted(ready, key=lambda piece: len(piece.ids)):
-            if batch and len(piece.ids) * (len(batch) + 1) > self._batch_pieces:
-                yield batch
-                batch = []
-            batch.append(piece)
-        if batch:
-            yield batch
 
     def _mentions(self, text: Text, scores: Scores) -> list[Mention]:
         bounds = [0, *text.seams, len(text.words)]

@@ -11,13 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from extractor.document import Document
-from extractor.records import Assertion, Entity, Maker
+from extractor.records import Assertion, Entity
 from extractor.refiners.answers import denied_in_tables
 from extractor.refiners.context import Said, Sentence
 from extractor.refiners.sections import load_titles, section_at, sections
 from extractor.refiners.sentences import Sentences
 from extractor.refiners.triggers import PACK, load_triggers
-from extractor.resources import manifest, model_folder, model_sha256
+from extractor.resources import maker_of, model_folder
 
 VERSION = "1.0"
 LABELS = (
@@ -51,14 +51,7 @@ class AssertionRefiner:
         self._section_defaults = section_defaults
         self._triggers = load_triggers()
         load_titles()
-        folder = model_folder(PACK)
-        self.maker = Maker(
-            extractor="assertion",
-            version=VERSION,
-            model=PACK,
-            model_version=str(manifest(folder)["version"]),
-            model_sha256=model_sha256(folder),
-        )
+        self.maker = maker_of(model_folder(PACK), extractor="assertion", version=VERSION)
 
     def refine(self, document: Document, entities: Sequence[Entity]) -> Sequence[Entity]:
         """The mentions, those of the chosen labels with their assertion."""

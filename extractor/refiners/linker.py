@@ -7,7 +7,7 @@ the answer is none: ``extractor.knowledge`` and docs/linking.md. ``score`` and
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from extractor.document import Document
@@ -17,7 +17,7 @@ from extractor.knowledge.candidates import LABEL_GROUPS, Context
 from extractor.knowledge.linking import Linking
 from extractor.knowledge.short_forms import Mention
 from extractor.records import Code, Entity, Maker
-from extractor.text.definitions import definitions
+from extractor.text.definitions import long_forms
 
 VERSION = "1.0"
 DEFAULT_PACK = "knowledge-biomedical"
@@ -104,14 +104,6 @@ class LinkerRefiner:
             display=base.concept(link.row).display,
             vocabulary_version=base.vocabulary_version,
         )
-
-
-def long_forms(document: Document) -> Mapping[str, str]:
-    """The abbreviations that a document defines, short form to the first long form."""
-    found: dict[str, str] = {}
-    for definition in definitions(document):
-        found.setdefault(definition.short_form, definition.long_form)
-    return found
 
 
 def _name(entity: Entity, code: Code) -> str:

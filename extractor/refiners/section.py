@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from extractor.document import Document
-from extractor.records import Entity, Maker
+from extractor.records import Entity
 from extractor.refiners.sections import PACK, load_titles, section_at, sections
-from extractor.resources import manifest, model_folder, model_sha256
+from extractor.resources import maker_of, model_folder
 
 VERSION = "1.0"
 
@@ -18,14 +18,7 @@ class SectionRefiner:
 
     def __init__(self) -> None:
         load_titles()
-        folder = model_folder(PACK)
-        self.maker = Maker(
-            extractor="section",
-            version=VERSION,
-            model=PACK,
-            model_version=str(manifest(folder)["version"]),
-            model_sha256=model_sha256(folder),
-        )
+        self.maker = maker_of(model_folder(PACK), extractor="section", version=VERSION)
 
     def refine(self, document: Document, entities: Sequence[Entity]) -> Sequence[Entity]:
         """The mentions, each with the name of its section."""

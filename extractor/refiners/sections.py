@@ -109,8 +109,17 @@ def sections(document: Document) -> tuple[Section, ...]:
     """The sections of ``document`` in order, without gaps from the first heading on.
 
     Text before the first heading belongs to none. Neighbours of equal name are
-    one section.
+    one section. Those of the current document are kept: several refiners ask for them.
     """
+    if not _kept or _kept[0][0] is not document:
+        _kept[:] = [(document, _find(document))]
+    return _kept[0][1]
+
+
+_kept: list[tuple[Document, tuple[Section, ...]]] = []
+
+
+def _find(document: Document) -> tuple[Section, ...]:
     titles = load_titles()
     found: list[tuple[str, int, int]] = []
     number, level = "", 0

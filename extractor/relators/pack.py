@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -120,15 +119,13 @@ def write_pack(
     }
     _write(folder / WEIGHTS, json.dumps(weights, ensure_ascii=False, indent=0, sort_keys=False))
     _write(folder / REPORT, json.dumps(report, ensure_ascii=False, indent=1))
-    files = sorted(path.name for path in folder.iterdir() if path.name != "manifest.json")
     about = {
         "name": name,
         "version": version,
         "licence": "AGPL-3.0-or-later (weights); trained on corpora with licences of their own, see card.md",
         "source": f"extractor train relations; trained on {', '.join(sources)}",
-        "files": {file: hashlib.sha256((folder / file).read_bytes()).hexdigest() for file in files},
     }
-    _write(folder / "manifest.json", json.dumps(about, ensure_ascii=False, indent=2))
+    resources.write_manifest(folder, about)
     return folder
 
 

@@ -34,8 +34,28 @@ class Definition:
     long_span: Span
 
 
-def definitions(document: Document) -> Iterator[Definition]:
-    """Each definition in brackets, in order; a short form may be defined more than once."""
+def definitions(document: Document) -> tuple[Definition, ...]:
+    """Each definition in brackets, in order; a short form may be defined more than once.
+
+    Those of the current document are kept: several extractors and refiners ask for them.
+    """
+    if not _kept or _kept[0][0] is not document:
+        _kept[:] = [(document, tuple(_find(document)))]
+    return _kept[0][1]
+
+
+_kept: list[tuple[Document, tuple[Definition, ...]]] = []
+
+
+def long_forms(document: Document) -> dict[str, str]:
+    """Short form to long form; the first definition of a short form counts for the whole document."""
+    found: dict[str, str] = {}
+    for definition in definitions(document):
+        found.setdefault(definition.short_form, definition.long_form)
+    return found
+
+
+def _find(document: Document) -> Iterator[Definition]:
     for chunk in iter_chunks(document):
         for at, word in enumerate(chunk.words):
             if word == "(":

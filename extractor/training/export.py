@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import shutil
@@ -13,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from extractor.ner.labels import LabelSet
-from extractor.ner.model import ONNX_FILE, WEIGHTS_FILE
+from extractor.ner.model import DESCRIPTION_FILE, ONNX_FILE
 
-KEPT = ("config.json", "tokenizer.json", "tokenizer_config.json")
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
 
 
 def export_model(
@@ -26,15 +25,10 @@ def export_model(
     features: bool,
     vocabularies: Sequence[str],
     calibration: Mapping[str, Mapping[str, float]],
-    weights: bool = True,
 ) -> Path:
-    """Write the files of a shipped model into ``out``; card and manifest come after (:func:`write_manifest`).
-
-    Without ``weights`` only ``ner.json`` is written anew.
-    """
+    """Write the files of a shipped model into ``out``; card and manifest come after."""
     out.mkdir(parents=True, exist_ok=True)
-    if weights:
-        _write_weights(trained, out)
+    _write_weights(trained, out)
     described = {
         "types": list(LabelSet().types),
         "features": features,
@@ -42,8 +36,19 @@ def export_model(
         "window_pieces": window_pieces,
         "calibration": {kind: dict(fitted) for kind, fitted in calibration.items()},
     }
-    (out / "ner.json").write_text(json.dumps(described, indent=1) + "\n", encoding="utf-8")
+    _write_description(out, described)
     return out
+
+
+def calibrate_model(folder: Path, calibration: Mapping[str, Mapping[str, float]]) -> None:
+    """Write other temperatures and biases into an exported model; its manifest is stale afterwards."""
+    described = json.loads((folder / DESCRIPTION_FILE).read_text(encoding="utf-8"))
+    fitted = {kind: dict(values) for kind, values in calibration.items()}
+    _write_description(folder, {**described, "calibration": fitted})
+
+
+def _write_description(folder: Path, described: Mapping[str, Any]) -> None:
+    (folder / DESCRIPTION_FILE).write_text(json.dumps(described, indent=1) + "\n", encoding="utf-8")
 
 
 def _write_weights(trained: Path, out: Path) -> None:
@@ -60,8 +65,8 @@ def _write_weights(trained: Path, out: Path) -> None:
     model.half().save_pretrained(str(out), safe_serialization=True)
     for path in out.iterdir():
         path.chmod(0o644)  # safetensors writes files for the owner alone
-    for name in KEPT:
-        if name != "config.json" and (trained / name).is_file():
+    for name in TOKENIZER_FILES:
+        if (trained / name).is_file():
             shutil.copyfile(trained / name, out / name)
 
 
@@ -120,19 +125,3 @@ def to_int8(whole: Path, out: Path) -> None:
         op_types_to_quantize=["MatMul", "Attention", "Gather"],
         extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT},  # of the fused operators' outputs
     )
-
-
-def write_manifest(folder: Path, *, name: str, version: str, licence: str, source: str) -> Path:
-    """``manifest.json`` over every file of the folder; gives its path."""
-    files = {
-        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.iterdir())
-        if path.is_file() and path.name != "manifest.json"
-    }
-    described = {"name": name, "version": version, "licence": licence, "source": source, "files": files}
-    target = folder / "manifest.json"
-    target.write_text(json.dumps(described, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    return target
-
-
-__all__ = ["WEIGHTS_FILE", "export_model", "to_int8", "to_onnx", "write_manifest"]

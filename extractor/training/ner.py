@@ -12,7 +12,7 @@ import json
 import math
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,9 @@ from typing import Any
 import torch
 
 from extractor.errors import ConfigError, MissingToolError
-from extractor.ner.features import ROWS, Features
+from extractor.ner.batches import by_length
+from extractor.ner.features import ROWS, VOCABULARIES, Features
+from extractor.ner.hub import hub_folder
 from extractor.ner.labels import LabelSet
 from extractor.ner.pieces import Pieces
 from extractor.training.corpus import Corpus, Example, ExampleMaker, Masks, drawn, read_records
@@ -147,7 +149,7 @@ class Trainer:
 
     def _examples(self) -> tuple[Masks, dict[str, list[Example]]]:
         masks = Masks(self.labels)
-        features = default_features() if self.settings.features else None
+        features = Features.of_packs(VOCABULARIES) if self.settings.features else None
         maker = ExampleMaker(self.pieces, features, masks, limit=self.settings.window_pieces)
         found: dict[str, list[Example]] = {}
         for corpus in self.settings.corpora:
@@ -234,18 +236,6 @@ class Trainer:
         self._say(json.dumps({**line, "left_min": round(seconds / step * (total - step) / 60, 1)}))
 
 
-def by_length(examples: Sequence[Example], budget: int) -> Iterator[list[Example]]:
-    """Batches of examples of similar length, each at most ``budget`` pieces with padding, at least one example."""
-    batch: list[Example] = []
-    for example in sorted(examples, key=lambda example: len(example.ids)):
-        if batch and len(example.ids) * (len(batch) + 1) > budget:
-            yield batch
-            batch = []
-        batch.append(example)
-    if batch:
-        yield batch
-
-
 def tensors(batch: Sequence[Example], pad: int) -> tuple[Any, Any, Any, Any]:
     """Ids, features, attention mask and targets (-1: none), each (examples, pieces)."""
     width = max(len(example.ids) for example in batch)
@@ -277,14 +267,7 @@ def encoder_folder(name: str) -> Path:
         if spec is None or spec.origin is None:
             raise MissingToolError(f"the package of encoder {name!r} is not installed", code="tool.model")
         return Path(spec.origin).parent.joinpath(*name.split("/")[1:])
-    from huggingface_hub import snapshot_download
-
-    try:
-        return Path(snapshot_download(name, allow_patterns=["*.json", "*.safetensors", "*.txt"]))
-    except (OSError, ValueError) as error:
-        raise MissingToolError(
-            f"encoder {name!r} is no folder and the hub gave nothing", code="tool.model"
-        ) from error
+    return hub_folder(name)
 
 
 def new_model(folder: Path, labels: LabelSet, *, rows: int | None, dropout: float) -> Any:
@@ -334,10 +317,3 @@ def save_model(model: Any, encoder: Path, out: Path) -> Path:
         if (encoder / name).is_file():
             shutil.copyfile(encoder / name, out / name)
     return out
-
-
-def default_features() -> Features:
-    """Features from the vocabularies that ship."""
-    from extractor.vocabulary import load_pack
-
-    return Features(load_pack("vocabulary-drugs"), load_pack("vocabulary-diseases"))

@@ -44,11 +44,12 @@ def export_ner(
         MissingToolError: the extra ``train`` is not installed.
         InputError: a gold file is no gold file.
     """
+    from extractor.ner.features import VOCABULARIES
     from extractor.ner.labels import TYPES
 
     found = _training_file(config_path)
     try:
-        from extractor.training.export import export_model, write_manifest
+        from extractor.training.export import calibrate_model, export_model
     except ImportError as error:
         raise MissingToolError(
             "export needs the extra: pip install 'lifescience-extractor[train]'"
@@ -56,18 +57,19 @@ def export_ner(
     name, version = target.parent.name, target.name
     if missing := sorted({"window_pieces", "features", "licence", "source"} - set(found)):
         raise ConfigError(f"the training file lacks {missing[0]!r}")
-    about: dict[str, Any] = {
-        "window_pieces": found["window_pieces"],
-        "features": found["features"],
-        "vocabularies": ["vocabulary-drugs/1.0.0", "vocabulary-diseases/1.0.0"],
-    }
     signed = {"name": name, "version": version, "licence": found["licence"], "source": found["source"]}
-    export_model(trained, target, **about, calibration={})
-    write_manifest(target, **signed)
+    export_model(
+        trained,
+        target,
+        window_pieces=found["window_pieces"],
+        features=found["features"],
+        vocabularies=VOCABULARIES,
+        calibration={},
+    )
+    resources.write_manifest(target, signed)
     if gold:
-        fitted = calibration_of(target, gold, TYPES)
-        export_model(trained, target, **about, calibration=fitted, weights=False)
-        write_manifest(target, **signed)
+        calibrate_model(target, calibration_of(target, gold, TYPES))
+        resources.write_manifest(target, signed)
     return target
 
 

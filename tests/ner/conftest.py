@@ -9,14 +9,15 @@ from tests.ner import made
 @pytest.fixture(scope="session")
 def own_folder(tmp_path_factory):
     """A model folder as it ships, exported from a random encoder without features."""
-    from extractor.training.export import export_model, write_manifest
+    from extractor.resources import write_manifest
+    from extractor.training.export import export_model
 
     base = tmp_path_factory.mktemp("own")
     trained, out = base / "trained", base / "models" / "tiny" / "1.0.0"
     made.bert(trained, LabelSet().names)
     calibration = {kind: {"temperature": 2.0, "bias": 0.0} for kind in LabelSet().types}
     export_model(trained, out, window_pieces=40, features=False, vocabularies=(), calibration=calibration)
-    write_manifest(out, name="tiny", version="1.0.0", licence="none", source="made for a test")
+    write_manifest(out, {"name": "tiny", "version": "1.0.0", "licence": "none", "source": "made for a test"})
     return out
 
 

@@ -31,7 +31,8 @@ def test_an_own_folder_is_named_by_its_manifest(own_folder):
 
 def test_an_own_folder_with_features_reads_the_vocabularies_it_names(tmp_path):
     from extractor.ner.features import ROWS
-    from extractor.training.export import export_model, write_manifest
+    from extractor.resources import write_manifest
+    from extractor.training.export import export_model
     from tests.ner import made
 
     made.bert(tmp_path / "trained", LabelSet().names, rows=ROWS)
@@ -39,7 +40,7 @@ def test_an_own_folder_with_features_reads_the_vocabularies_it_names(tmp_path):
     folder = export_model(
         tmp_path / "trained", tmp_path / "own", window_pieces=40, features=True, vocabularies=vocabularies, calibration={}
     )  # fmt: skip
-    write_manifest(folder, name="own", version="1", licence="none", source="made")
+    write_manifest(folder, {"name": "own", "version": "1", "licence": "none", "source": "made"})
     words = words_of("Warfarin for atrial fibrillation")
 
     model = load(folder)
