@@ -10,10 +10,13 @@ WORKDIR /src
 RUN python -m venv --without-pip /opt/extractor
 # The dependencies first, so that a change of the code does not install them again.
 COPY pyproject.toml constraints.txt ./
-RUN python -c 'import tomllib; p = tomllib.load(open("pyproject.toml", "rb"))["project"]; print("\n".join(p["dependencies"] + p["optional-dependencies"]["pytesseract"]))' > requirements.txt \
+# The extras: the system's tesseract, and what the extra "queues" stands for (every broker, traces).
+ARG EXTRAS="pytesseract amqp redis postgresql sqs telemetry"
+RUN python -c 'import os, tomllib; p = tomllib.load(open("pyproject.toml", "rb"))["project"]; print("\n".join(p["dependencies"] + [line for name in os.environ["EXTRAS"].split() for line in p["optional-dependencies"][name]]))' > requirements.txt \
     && python -m pip --python /opt/extractor/bin/python install --no-cache-dir --only-binary :all: -r requirements.txt
 COPY README.md LICENSE ./
 COPY configs ./configs
+COPY fixtures/gold ./fixtures/gold
 COPY models ./models
 COPY extractor ./extractor
 RUN python -m pip --python /opt/extractor/bin/python install --no-cache-dir --no-deps .
@@ -44,7 +47,10 @@ ENV PATH=/opt/extractor/bin:${PATH} \
     PYTHONUNBUFFERED=1
 USER 10001:10001
 WORKDIR /data
-# A batch command that ends by itself: its exit code is its health.
+# `extractor worker` answers /healthz, /readyz and /metrics here when telemetry.host is 0.0.0.0, and drains on SIGTERM.
+EXPOSE 9464
+STOPSIGNAL SIGTERM
+# Most commands end by themselves, and their exit code is their health. Who runs a worker asks /healthz (deploy/).
 HEALTHCHECK NONE
 ENTRYPOINT ["extractor"]
 CMD ["--help"]

@@ -9,22 +9,28 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import Literal
 from uuid import uuid4
 
 import click
 
 from extractor import __version__
-from extractor.cli_models import evaluate
+from extractor.cli_evaluate import evaluate
+from extractor.cli_lake import contributed, diff, snapshot
+from extractor.cli_models import models
 from extractor.cli_options import (
     AS_JSON,
     AS_PRINCIPAL,
     CONFIG,
     LAKE,
+    SNAPSHOT,
     door,
     failures_speak,
     settings,
     start_early,
 )
+from extractor.cli_queue import enqueue, queue, worker
+from extractor.cli_reprocess import reprocess, rollback
 from extractor.cli_train import train
 from extractor.cli_vocabulary import vocab
 from extractor.errors import EXIT_BUG
@@ -43,6 +49,13 @@ def main() -> None:
 @click.option("--manifest", metavar="FILE", help="Governance per document: CSV, Parquet or JSON lines.")
 @CONFIG
 @click.option("--workers", type=click.IntRange(min=1), help="Worker processes.  [default: one per core]")
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    show_default=True,
+    help="Work on this machine, or on Ray.",
+)
 @AS_JSON
 @failures_speak
 def run(
@@ -51,6 +64,7 @@ def run(
     manifest: str | None,
     config_path: str | None,
     workers: int | None,
+    engine: Literal["local", "ray"],
     as_json: bool,
 ) -> None:
     """Extract documents and commit their rows.
@@ -58,7 +72,8 @@ def run(
     SOURCE is files, folders, globs or object-store URIs; "-" reads addresses
     from stdin, one a line. Running it again on the same input adds nothing.
     """
-    start_early()
+    if engine == "local":
+        start_early()
     from extractor import run as verb, terminal
     from extractor.governance.inventory import load_inventory
     from extractor.lake.store import Lake
@@ -75,7 +90,8 @@ def run(
             Lake(lake_uri, config.lake),
             config=config,
             inventory=inventory,
-            workers=workers or os.cpu_count() or 1,
+            workers=workers,
+            engine=engine,
             on_progress=on_progress,
         )
     terminal.print_tally(tally, statistics, as_json=as_json)
@@ -121,12 +137,19 @@ def preview(file: Path, config_path: str | None, html: Path | None, pages: int |
 @click.argument("row_id")
 @LAKE
 @AS_PRINCIPAL
+@SNAPSHOT
 @CONFIG
 @click.option("--crop", type=click.Path(path_type=Path), metavar="OUT.png", help="Write the evidence image.")
 @AS_JSON
 @failures_speak
 def show(
-    row_id: str, lake_uri: str, principal: str, config_path: str | None, crop: Path | None, as_json: bool
+    row_id: str,
+    lake_uri: str,
+    principal: str,
+    snapshot: str | None,
+    config_path: str | None,
+    crop: Path | None,
+    as_json: bool,
 ) -> None:
     """Show a row's chain of evidence, from value to page box to document digest.
 
@@ -134,7 +157,7 @@ def show(
     """
     from extractor import evidence
 
-    lake, access, config = door(lake_uri, principal, config_path)
+    lake, access, config = door(lake_uri, principal, config_path, snapshot)
     evidence.show(lake, access, row_id, config=config, crop=crop, as_json=as_json)
 
 
@@ -142,6 +165,7 @@ def show(
 @click.argument("sql")
 @LAKE
 @AS_PRINCIPAL
+@SNAPSHOT
 @CONFIG
 @click.option(
     "--format",
@@ -155,17 +179,24 @@ def show(
 )
 @failures_speak
 def query(
-    sql: str, lake_uri: str, principal: str, config_path: str | None, output: str, file: Path | None
+    sql: str,
+    lake_uri: str,
+    principal: str,
+    snapshot: str | None,
+    config_path: str | None,
+    output: str,
+    file: Path | None,
 ) -> None:
     """Ask the lake in SQL; only rows that the principal may see exist."""
     from extractor.lake.query import query as ask
     from extractor.terminal_rows import print_rows
 
-    lake, access, _ = door(lake_uri, principal, config_path)
+    lake, access, _ = door(lake_uri, principal, config_path, snapshot)
     answer = ask(lake, access, sql)
     print_rows(answer.rows, output=output, file=file)
     if answer.documents_in_work:
-        click.echo(f"{answer.documents_in_work} documents are left out: a writer is at them", err=True)
+        then = "" if snapshot is None else ", or was when the snapshot was made"
+        click.echo(f"{answer.documents_in_work} documents are left out: a writer is at them{then}", err=True)
 
 
 @main.command()
@@ -175,10 +206,13 @@ def query(
 @click.option(
     "--as", "principal", envvar="EXTRACTOR_PRINCIPAL", metavar="PRINCIPAL", help="Only what it may see."
 )
+@SNAPSHOT
 @CONFIG
 @AS_JSON
 @failures_speak
-def tables(lake_uri: str | None, principal: str | None, config_path: str | None, as_json: bool) -> None:
+def tables(
+    lake_uri: str | None, principal: str | None, snapshot: str | None, config_path: str | None, as_json: bool
+) -> None:
     """List the tables, their columns' meaning, and with --lake their rows."""
     from extractor import terminal
 
@@ -187,7 +221,9 @@ def tables(lake_uri: str | None, principal: str | None, config_path: str | None,
     if lake_uri is not None:
         from extractor.lake.store import Lake
 
-        lake = Lake(lake_uri, config.lake)
+        lake = Lake(lake_uri, config.lake).at(snapshot)
+    elif snapshot is not None:
+        raise click.UsageError("--snapshot needs --lake")
     access = policy.access(principal) if principal else None
     terminal.print_tables(lake, access, as_json=as_json)
 
@@ -195,19 +231,26 @@ def tables(lake_uri: str | None, principal: str | None, config_path: str | None,
 @main.command()
 @LAKE
 @AS_PRINCIPAL
+@SNAPSHOT
 @CONFIG
 @click.option("--status", type=click.Choice(["extracted", "partial", "quarantined", "withdrawn"]))
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True)
 @AS_JSON
 @failures_speak
 def documents(
-    lake_uri: str, principal: str, config_path: str | None, status: str | None, limit: int, as_json: bool
+    lake_uri: str,
+    principal: str,
+    snapshot: str | None,
+    config_path: str | None,
+    status: str | None,
+    limit: int,
+    as_json: bool,
 ) -> None:
     """List documents with their state and governance."""
     from extractor import terminal
     from extractor.listing import list_documents
 
-    lake, access, _ = door(lake_uri, principal, config_path)
+    lake, access, _ = door(lake_uri, principal, config_path, snapshot)
     terminal.print_documents(list_documents(lake, access, status=status, limit=limit), as_json=as_json)
 
 
@@ -219,18 +262,24 @@ def quarantine() -> None:
 @quarantine.command("list")
 @LAKE
 @AS_PRINCIPAL
+@SNAPSHOT
 @CONFIG
 @click.option("--code", help="Only this code.")
 @AS_JSON
 @failures_speak
 def quarantine_list(
-    lake_uri: str, principal: str, config_path: str | None, code: str | None, as_json: bool
+    lake_uri: str,
+    principal: str,
+    snapshot: str | None,
+    config_path: str | None,
+    code: str | None,
+    as_json: bool,
 ) -> None:
     """List what was refused, with code and hint."""
     from extractor import terminal
     from extractor.listing import list_quarantine
 
-    lake, access, _ = door(lake_uri, principal, config_path)
+    lake, access, _ = door(lake_uri, principal, config_path, snapshot)
     terminal.print_quarantine(list_quarantine(lake, access, code=code), as_json=as_json)
 
 
@@ -287,10 +336,11 @@ def check(config_path: str | None, lake_uri: str | None, as_json: bool) -> None:
 
 @main.command()
 @LAKE
+@SNAPSHOT
 @CONFIG
 @AS_JSON
 @failures_speak
-def verify(lake_uri: str, config_path: str | None, as_json: bool) -> None:
+def verify(lake_uri: str, snapshot: str | None, config_path: str | None, as_json: bool) -> None:
     """Check that the lake keeps its promises; exit 7 when it does not."""
     from extractor import terminal
     from extractor.errors import VerifyError
@@ -299,7 +349,9 @@ def verify(lake_uri: str, config_path: str | None, as_json: bool) -> None:
 
     config, policy = settings(config_path)
     report = verify_lake(
-        Lake(lake_uri, config.lake), class_order=policy.classes, scope_order=policy.consent_scopes
+        Lake(lake_uri, config.lake).at(snapshot),
+        class_order=policy.classes,
+        scope_order=policy.consent_scopes,
     )
     terminal.print_verification(report, as_json=as_json)
     if report.findings:
@@ -323,7 +375,16 @@ def maintain(lake_uri: str, config_path: str | None, as_json: bool) -> None:
     )
 
 
+main.add_command(enqueue)
+main.add_command(worker)
+main.add_command(queue)
+main.add_command(reprocess)
+main.add_command(rollback)
+main.add_command(snapshot)
+main.add_command(diff)
+main.add_command(contributed)
 main.add_command(evaluate)
+main.add_command(models)
 main.add_command(train)
 main.add_command(vocab)
 

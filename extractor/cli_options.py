@@ -54,7 +54,7 @@ class _BugsSpeak:
         own = (ExtractorError, click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError)
         if not isinstance(error, Exception) or isinstance(error, own):
             return
-        from extractor.pipeline import frames_of
+        from extractor.telemetry.logs import frames_of
 
         click.echo(f"[bug.{type(error).__name__}] {frames_of(error)}", err=True)
         click.echo("Developer: the line above is the traceback of a bug in the extractor.", err=True)
@@ -75,6 +75,9 @@ CONFIG = click.option(
 AS_PRINCIPAL = click.option(
     "--as", "principal", required=True, envvar="EXTRACTOR_PRINCIPAL", metavar="PRINCIPAL", help="Who asks."
 )
+SNAPSHOT = click.option(
+    "--snapshot", metavar="NAME", help="The lake as of this snapshot, under today's governance."
+)
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 
 
@@ -94,9 +97,12 @@ def settings(config_path: str | None) -> tuple[Config, Policy]:
     return config, load_policy(policy_path(config, config_path))
 
 
-def door(lake_uri: str, principal: str, config_path: str | None) -> tuple[Lake, Access, Config]:
-    """A lake as one principal may see it, and the settings."""
+def door(
+    lake_uri: str, principal: str, config_path: str | None, snapshot: str | None = None
+) -> tuple[Lake, Access, Config]:
+    """A lake, now or as of a snapshot, as one principal may see it, and the settings."""
     from extractor.lake.store import Lake
 
     config, policy = settings(config_path)
-    return Lake(lake_uri, config.lake), policy.access(principal), config
+    access = policy.access(principal)
+    return Lake(lake_uri, config.lake).at(snapshot), access, config

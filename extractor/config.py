@@ -97,6 +97,36 @@ class Sources(_Section):
     storage_options: dict[str, str]
 
 
+class Worker(_Section):
+    """How a worker takes documents from a queue (``extractor worker``)."""
+
+    lease_s: float = Field(gt=0)
+    max_tries: int = Field(ge=1)
+    retry_delay_s: float = Field(ge=0)
+    retry_delay_max_s: float = Field(ge=0)
+    in_flight_documents: int = Field(gt=0)
+    in_flight_pages: int = Field(gt=0)
+    in_flight_mb: int = Field(gt=0)
+    tenant_documents: int = Field(gt=0)
+    drain_s: float = Field(ge=0)
+
+
+class Telemetry(_Section):
+    """What a worker tells about itself: logs, metrics and traces; ids, codes and numbers only."""
+
+    log_format: Literal["text", "json"]
+    host: str
+    port: int = Field(ge=0, le=65535)
+    traces: Literal["none", "console", "otlp"]
+
+
+class Reprocess(_Section):
+    """How stored documents are run through a newer pipeline (``extractor reprocess``)."""
+
+    batch_documents: int = Field(gt=0)
+    batch_rows: int = Field(gt=0)
+
+
 class Config(_Section):
     """All settings of one deployment."""
 
@@ -109,6 +139,9 @@ class Config(_Section):
     inventory: Inventory
     lake: LakeSettings
     sources: Sources
+    worker: Worker
+    telemetry: Telemetry
+    reprocess: Reprocess
     policy: str
     plugins: tuple[str, ...]
     log_level: Literal["debug", "info", "warning", "error"]

@@ -125,6 +125,13 @@ class LimitError(InputError):
     hint = "Operator: raise the named limit if this document is legitimate; otherwise ask the sender to split it."
 
 
+class GovernanceError(InputError):
+    """What the sender says about the document's governance contradicts the policy."""
+
+    code = "input.governance"
+    hint = "Sender: name a class and consent scope that the policy declares, and only manifest columns."
+
+
 class TimeLimitError(LimitError):
     """The document or page took longer than allowed and its worker was stopped."""
 
@@ -198,6 +205,33 @@ class VerifyError(LakeError):
 
     code = "lake.inconsistent"
     hint = "Operator: run the same `extractor run` again to complete an interrupted batch, then verify again."
+
+
+class QueueError(ExtractorError):
+    """The queue's broker cannot be reached, or refuses."""
+
+    code = "queue.failed"
+    exit_code = 9
+    retryable = True
+    hint = "Operator: check --queue, the broker and its credentials; messages under lease come again by themselves."
+
+
+class QueueRefusedError(QueueError):
+    """The queue's broker or file refuses for good: rights are missing, or it is damaged or not a queue."""
+
+    code = "queue.refused"
+    retryable = False
+    hint = "Operator: waiting does not help; check the address, the rights and the state of what holds the queue."
+
+
+class QueueMessageError(QueueError):
+    """A message in the queue is not one of ours, or is damaged."""
+
+    code = "queue.message"
+    retryable = False
+    hint = (
+        "Operator: look at the sender of the dead letter; `extractor enqueue` and S3 events are understood."
+    )
 
 
 class PolicyError(ExtractorError):

@@ -62,7 +62,7 @@ def evidence_image(lake: Lake, access: Access, chain: EvidenceChain, *, config: 
         InputError: it is gone (``input.unreadable``), is not the same any more
             (``input.changed``) or cannot be drawn.
     """
-    _check_access(access, chain)
+    _check_access(lake, access, chain)
     document = chain.document
     if not chain.boxes or document.media_type is None or not has_pictures(document.media_type):
         raise UnsupportedError(
@@ -83,12 +83,14 @@ def evidence_image(lake: Lake, access: Access, chain: EvidenceChain, *, config: 
     raise problem or _gone(document.doc_id)
 
 
-def _check_access(access: Access, chain: EvidenceChain) -> None:
+def _check_access(lake: Lake, access: Access, chain: EvidenceChain) -> None:
     document = chain.document
-    for classification, consent_scope in (
-        (chain.classification, chain.consent_scope),
-        (document.classification, document.consent_scope),
-    ):
+    tags = [(chain.classification, chain.consent_scope), (document.classification, document.consent_scope)]
+    if lake.now is not lake:  # a snapshot: what holds for the document today holds besides
+        names = ["classification", "consent_scope"]
+        today = lake.now.read("documents", columns=names, doc_ids=[document.doc_id]).to_pylist()
+        tags += [(row["classification"], row["consent_scope"]) for row in today]
+    for classification, consent_scope in tags:
         if not access.sees_images(chain.table, classification=classification, consent_scope=consent_scope):
             raise AccessDeniedError("this principal may not see page pictures of this document")
     if not access.restricted and _types(chain) & MASKED_LABELS:
@@ -108,7 +110,11 @@ def _regions(lake: Lake, chain: EvidenceChain, *, show_all: bool) -> tuple[_Regi
     }
     hidden: dict[int, list[BBox]] = {}
     if not show_all:
-        rows = lake.read("entities", columns=["type", "boxes"], doc_ids=[doc_id]).to_pylist()
+        rows = [
+            row
+            for state in dict.fromkeys((lake, lake.now))  # of a snapshot, what was found since counts too
+            for row in state.read("entities", columns=["type", "boxes"], doc_ids=[doc_id]).to_pylist()
+        ]
         for row in rows:
             if row["type"] in MASKED_LABELS:
                 for box in row["boxes"]:

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import logging
 import time
-import traceback
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
@@ -18,14 +17,16 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from extractor.config import Config
 from extractor.document import Document, Page, PageFailure, empty_page
-from extractor.errors import ExtractorError, InputError
+from extractor.errors import ExtractionError, ExtractorError, InputError
 from extractor.finding import Finder, Findings
 from extractor.governance.inventory import Entry
 from extractor.lineage import Pipeline
 from extractor.ports import Attachment, Reading, ScannedPage
 from extractor.records import Rejection
 from extractor.registry import load
+from extractor.schema import Table
 from extractor.spans import Span
+from extractor.telemetry.logs import frames_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -36,21 +37,30 @@ log = logging.getLogger(__name__)
 
 Status = Literal["extracted", "partial", "quarantined"]
 
+Part = Literal["read", "find"]
+PARTS: tuple[Part, ...] = ("read", "find")
+"""What an engine can be made ready for: bytes to pages, and pages to findings."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """A document to process: its bytes, its governance, and pages that crashed a reader before.
 
-    ``want_rows`` is False where only the document and its findings are asked for.
+    With ``stored``, its rows of ``page_text``, the document is taken as it was
+    read then: the bytes stay empty, and no rows of ``page_text`` are made.
+    ``want_rows`` is False where only the document and its findings are asked for,
+    ``want_findings`` where nothing is to be found yet: its rows are those of ``page_text`` alone.
     """
 
     doc_id: str
-    content: bytes = field(repr=False)
+    content: bytes = field(default=b"", repr=False)
+    stored: pa.Table | None = field(default=None, repr=False)
     entry: Entry
     run_id: str = ""
     pipeline: Pipeline | None = None
     skip: Mapping[int, str] = field(default_factory=dict)
     want_rows: bool = True
+    want_findings: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,20 +120,20 @@ class Engine:
         self._ocr: PageOcr | None = None
         self._readers: dict[str, Any] = {}
 
-    def warm(self) -> tuple[tuple[str, str], ...]:
+    def warm(self, parts: Collection[Part] = PARTS) -> tuple[tuple[str, str], ...]:
         """Load what finds and what reads; the models behind them as (name@version, sha256), sorted.
 
         Raises:
             ExtractorError: a tool, model or setting is missing: nothing can run.
         """
-        makers = self._finder.makers
+        makers = self._finder.makers if "find" in parts else []
         found = {(f"{maker.extractor}@{maker.version}", "") for maker in makers}
         found |= {
             (f"{maker.model}@{maker.model_version}", maker.model_sha256 or "")
             for maker in makers
             if maker.model
         }
-        return tuple(sorted(found | self._ocr_models()))
+        return tuple(sorted(found | (self._ocr_models() if "read" in parts else set())))
 
     def _ocr_models(self) -> set[tuple[str, str]]:
         """The first engine is made now; the second, which few pages need, is named by its package's version."""
@@ -155,11 +165,15 @@ class Engine:
         media_type = None
         try:
             with clock("read"):
-                media_type = self._media_type(job.content)
-                document, attachments = self._read(job, media_type, on_page, clock)
+                attachments: tuple[Attachment, ...] = ()
+                if job.stored is not None:
+                    document = _stored_document(job.stored)
+                else:
+                    media_type = self._media_type(job.content)
+                    document, attachments = self._read(job, media_type, on_page, clock)
             on_page(0)
             with clock("extract"):
-                findings = self._finder.find(document)
+                findings = self._finder.find(document) if job.want_findings else Findings()
             with clock("tables"):
                 outcome = self._outcome(job, document, findings, attachments)
             return replace(outcome, stage_s=clock.seconds())
@@ -286,11 +300,12 @@ class Engine:
 
         assert job.pipeline is not None
         inheritance = Inheritance.of(job.doc_id, job.entry, pipeline=job.pipeline, run_id=job.run_id)
-        offered = (
-            (PAGE_TEXT, page_text_rows(document, inheritance)),
-            (ENTITIES, entity_rows(document, findings.entities, inheritance)),
-            (RELATIONS, relation_rows(document, findings.relations, inheritance)),
-        )
+        offered: list[tuple[Table, list[dict[str, Any]]]] = []
+        if job.stored is None:
+            offered.append((PAGE_TEXT, page_text_rows(document, inheritance)))
+        if job.want_findings:
+            offered.append((ENTITIES, entity_rows(document, findings.entities, inheritance)))
+            offered.append((RELATIONS, relation_rows(document, findings.relations, inheritance)))
         tables: dict[str, pa.Table] = {}
         rejections: list[Rejection] = []
         for contract, rows in offered:
@@ -327,6 +342,15 @@ class Engine:
         )
 
 
+def _stored_document(rows: pa.Table) -> Document:
+    from extractor.tables.page_text import document_from_rows
+
+    try:
+        return document_from_rows(rows.to_pylist())
+    except (ValueError, IndexError, KeyError):
+        raise ExtractionError("the stored pages do not make up a document", code="lake.page_text") from None
+
+
 def advice(code: str | None) -> tuple[str | None, bool]:
     """The hint of the error class with the longest matching code, and whether trying again can help."""
     if code is None:
@@ -357,19 +381,6 @@ def _ocr_confidence(document: Document) -> float | None:
     ]
     total = sum(weight for _, weight in weighed)
     return sum(confidence * weight for confidence, weight in weighed) / total if total else None
-
-
-def frames_of(error: BaseException) -> str:
-    """Type and places of an error, without its message, which could quote the document."""
-    frames = traceback.extract_tb(error.__traceback__)
-    places = " < ".join(
-        f"{frame.name}:{frame.lineno} ({_module(frame.filename)})" for frame in reversed(frames)
-    )
-    return f"{type(error).__name__} in {places}"
-
-
-def _module(filename: str) -> str:
-    return "/".join(filename.replace("\\", "/").split("/")[-2:])
 
 
 class _Clock:

@@ -28,7 +28,8 @@ from extractor.config import Config
 from extractor.document import PageFailure
 from extractor.errors import CrashError, ExtractorError, MemoryLimitError, TimeLimitError
 from extractor.isolation import confine, start_fork_server
-from extractor.pipeline import Engine, Job, Outcome
+from extractor.pipeline import PARTS, Engine, Job, Outcome, Part
+from extractor.telemetry.logs import bound, configure
 
 log = logging.getLogger(__name__)
 
@@ -67,14 +68,18 @@ class PoolStatistics:
 class Pool:
     """``size`` worker processes; submit jobs while :meth:`free` says so, collect outcomes.
 
+    ``parts`` names what the workers load before their first job; anything else
+    loads when a job needs it.
+
     Raises on entering:
         ExtractorError: what a worker cannot do without is missing.
     """
 
-    def __init__(self, config: Config, *, size: int) -> None:
+    def __init__(self, config: Config, *, size: int, parts: Sequence[Part] = PARTS) -> None:
         if size < 1:
             raise ValueError("a pool has at least one worker")
         self._config = config
+        self._parts = tuple(parts)
         self._size = size
         self._context: ForkServerContext = multiprocessing.get_context("forkserver")
         self._workers: list[_Worker] = []
@@ -252,7 +257,9 @@ class Pool:
 
     def _start(self) -> _Worker:
         ours, theirs = self._context.Pipe()
-        process = self._context.Process(target=_serve, args=(theirs, self._config, _settings()), daemon=True)
+        process = self._context.Process(
+            target=_serve, args=(theirs, self._config, self._parts, _settings()), daemon=True
+        )
         process.start()
         theirs.close()
         memory = None
@@ -288,20 +295,18 @@ def _settings() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name.startswith("EXTRACTOR_")}
 
 
-def _serve(link: Connection, config: Config, settings: dict[str, str]) -> None:
+def _serve(link: Connection, config: Config, parts: Sequence[Part], settings: dict[str, str]) -> None:
     """The life of a worker: get ready, then job by job until the parent hangs up."""
     os.environ.update(settings)
     os.environ["ORT_DISABLE_TELEMETRY"] = (
         "1"  # onnxruntime would keep a device id and an event file otherwise
     )
     voice = os.fdopen(os.dup(2), "w", buffering=1, encoding="utf-8", errors="backslashreplace")
-    logging.basicConfig(
-        level=config.log_level.upper(), stream=voice, format="%(levelname)s %(name)s %(message)s"
-    )
+    configure(config.log_level, config.telemetry.log_format, voice)
     confine(config.limits.worker_memory_mb)
     engine = Engine(config)
     try:
-        models = engine.warm()
+        models = engine.warm(parts)
     except ExtractorError as error:
         link.send(("failed", error))
         return
@@ -311,4 +316,6 @@ def _serve(link: Connection, config: Config, settings: dict[str, str]) -> None:
         link.send(("ready", models))
         while True:
             job: Job = link.recv()
-            link.send(("done", engine.process(job, on_page=lambda page_no: link.send(("page", page_no)))))
+            with bound(doc_id=job.doc_id, run_id=job.run_id or None):
+                outcome = engine.process(job, on_page=lambda page_no: link.send(("page", page_no)))
+            link.send(("done", outcome))

@@ -1,11 +1,12 @@
-"""The seams: what a reader, an OCR engine, an extractor and a lake must do."""
+"""The seams: what a reader, an OCR engine, an extractor, a refiner, a relator and a queue must do."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
 
+from extractor.delivery import DeadLetter, Delivery, QueuedJob, QueueStatus
 from extractor.document import Document, Page, PageFailure
 from extractor.records import Entity, Maker, Relation
 from extractor.spans import BBox
@@ -178,6 +179,60 @@ class Relator(Protocol):
         """Links between the given mentions, each pair and type once, in order of their heads."""
 
 
+class Queue(Protocol):
+    """A durable queue with leases: at least once, never lost.
+
+    A message that was received and neither acknowledged nor handed back comes
+    again when its lease ends, whatever became of its receiver. One object
+    serves one thread. Whatever the broker does (restart, lost connection), a
+    call either did its work or raises :class:`QueueError`, and may be repeated;
+    adapters reconnect by themselves on the next call.
+
+    All methods raise:
+        QueueError: the broker cannot be reached or refuses (``retryable`` says whether waiting can help).
+    """
+
+    def put(self, jobs: Iterable[QueuedJob]) -> int:
+        """Add jobs durably; how many were added (a job_id that already waits may be left out)."""
+
+    def receive_batch(
+        self, limit: int, *, lease_s: float, wait_s: float = 0.0, full_tenants: Collection[str] = ()
+    ) -> list[Delivery]:
+        """At most ``limit`` messages, leased for ``lease_s``; after ``wait_s`` without any an empty list.
+
+        Urgent ones first, then normal, then backfill; among equals tenants take
+        turns, oldest first within each; none of ``full_tenants``. A message that
+        cannot be understood goes to the dead letters (``queue.message``) and is not delivered.
+        """
+
+    def extend(self, deliveries: Sequence[Delivery], *, lease_s: float) -> list[Delivery]:
+        """Renew leases to ``lease_s`` from now; those that were lost meanwhile (somebody else has them)."""
+
+    def ack(self, deliveries: Sequence[Delivery]) -> None:
+        """Done with these: they never come again. One whose lease was lost is left to its new holder."""
+
+    def nack(self, delivery: Delivery, *, delay_s: float, code: str, counted: bool = True) -> None:
+        """Hand back, to be delivered again after ``delay_s``; not ``counted`` tries do not raise ``attempt``."""
+
+    def dead(self, delivery: Delivery, *, code: str) -> None:
+        """Give up: the message moves to the dead letters."""
+
+    def status(self) -> QueueStatus:
+        """How many messages stand where."""
+
+    def dead_letters(self, limit: int) -> list[DeadLetter]:
+        """The newest dead letters; they stay."""
+
+    def retry_dead(self, *, code: str | None = None) -> int:
+        """Put dead letters (all, or those with a code) back as new work with their tries forgotten; how many."""
+
+    def purge(self, *, dead: bool = False) -> int:
+        """Remove what waits (or the dead letters); what is leased stays; how many went."""
+
+    def close(self) -> None:
+        """Let go of the connection; leases run on until they end."""
+
+
 __all__ = [
     "Attachment",
     "BatchExtractor",
@@ -185,6 +240,7 @@ __all__ = [
     "OcrEngine",
     "OcrWord",
     "PageImage",
+    "Queue",
     "ReadLimits",
     "Reader",
     "Reading",

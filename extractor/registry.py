@@ -74,17 +74,27 @@ RELATORS: Mapping[str, str] = {
 }
 """What links mentions of one document."""
 
+QUEUES: Mapping[str, str] = {
+    "sqlite": "extractor.queues.sqlite:SqliteQueue",
+    "postgresql": "extractor.queues.postgresql:PostgresqlQueue",
+    "amqp": "extractor.queues.amqp:AmqpQueue",
+    "redis": "extractor.queues.redis:RedisQueue",
+    "sqs": "extractor.queues.sqs:SqsQueue",
+}
+"""Queues by the scheme of their URL."""
+
 _SHELVES: Mapping[str, Mapping[str, str]] = {
     "readers": READERS,
     "ocr_engines": OCR_ENGINES,
     "extractors": EXTRACTORS,
     "refiners": REFINERS,
     "relators": RELATORS,
+    "queues": QUEUES,
 }
 
 
 def load(shelf: str, name: str, *, plugins: Collection[str] = ()) -> Any:
-    """The class registered as ``name`` on a shelf: readers, ocr_engines, extractors, refiners, relators.
+    """The class registered as ``name`` on a shelf: readers, ocr_engines, extractors, refiners, relators, queues.
 
     ``plugins`` names the distributions and packages that may be used.
 

@@ -11,6 +11,7 @@ import glob
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,6 +75,42 @@ def find_sources(specs: Sequence[str], *, storage_options: Mapping[str, str] | N
         if count == 0:
             raise ConfigError(f"{where} holds no document")
     return list(found.values())
+
+
+def source_at(address: str, *, storage_options: Mapping[str, str] | None = None) -> Source:
+    """The document at one absolute path or object-store URI; whether it is there shows when it is read.
+
+    Raises:
+        InputError: the store cannot be reached.
+    """
+    if "://" not in address or address.startswith("file://"):
+        path = Path(address.removeprefix("file://"))
+        return Source(str(path), path.stat().st_size if path.is_file() else 0)
+    import pyarrow as pa
+
+    scheme, _, rest = address.partition("://")
+    try:
+        store, key = _store_of(scheme, rest, tuple(sorted(dict(storage_options or {}).items())))
+        size = store.get_file_info(key).size
+    except (OSError, pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise InputError(
+            f"the object store cannot be read ({type(error).__name__})",
+            code="input.unreadable",
+            hint="Operator: check the store, its credentials and sources.storage_options.",
+        ) from None
+    return Source(address, size or 0, store, key)
+
+
+def _store_of(scheme: str, rest: str, options: tuple[tuple[str, str], ...]) -> tuple[Any, str]:
+    """As :func:`_open_store`; the stores of S3, which take long to open, are kept."""
+    if scheme in {"s3", "s3a"}:
+        return _s3(options), rest
+    return _open_store(scheme, rest, dict(options))
+
+
+@cache
+def _s3(options: tuple[tuple[str, str], ...]) -> Any:
+    return _open_store("s3", "", dict(options))[0]
 
 
 def _iter_local(spec: str, where: str) -> Iterator[Source]:

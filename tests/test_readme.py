@@ -68,7 +68,20 @@ def test_the_commands_of_the_readme_do_what_it_says(tmp_path):
             assert noise not in done.stderr, words
         said[words[0]] = done.stdout
 
-    assert list(said) == ["run", "query", "show", "documents", "quarantine", "verify", "evaluate"]
+    assert list(said) == [
+        *(
+            "run",
+            "query",
+            "show",
+            "documents",
+            "quarantine",
+            "verify",
+            "enqueue",
+            "worker",
+            "queue",
+            "evaluate",
+        ),
+    ]
     assert re.search(r"\n +3 +2 +0 +1 +0 +0\n", said["run"])
     assert "Bisoprolol Fumarate" in said["query"]
     assert "Atorvastatin" not in said["query"], "the note is of the strictest class"
@@ -77,4 +90,7 @@ def test_the_commands_of_the_readme_do_what_it_says(tmp_path):
     assert "non-human" in said["documents"]
     assert "input.encrypted" in said["quarantine"]
     assert said["verify"].endswith("clean\n")
+    assert said["enqueue"] == "3 documents added\n"
+    assert re.search(r"\n +3 +0 +0 +0 +3 +0\n", said["worker"]), "all three are current after the run"
+    assert re.search(r"ready +0\n", said["queue"])
     assert "engine on 5 documents" in said["evaluate"]

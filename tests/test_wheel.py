@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 def wheel(tmp_path_factory):
     """A wheel made from a copy of the sources, so that the checkout stays as it is."""
     source, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("dist")
-    for name in ("extractor", "models", "configs"):
+    for name in ("extractor", "models", "configs", "fixtures/gold"):
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source / name)
@@ -60,7 +60,7 @@ def test_the_wheel_holds_the_package_its_models_and_its_settings_and_nothing_els
         for path in (ROOT / "extractor").rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
-    for kind in ("models", "configs"):
+    for kind in ("models", "configs", "fixtures/gold"):
         expected |= {
             f"extractor/_data/{path.relative_to(ROOT).as_posix()}"
             for path in (ROOT / kind).rglob("*")

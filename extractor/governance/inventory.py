@@ -136,7 +136,7 @@ def load_inventory(
         base = Path(manifest).resolve().parent
         for line_no, row in _iter_manifest(Path(manifest)):
             where = f"manifest line {line_no}"
-            entry = _entry(row, policy, where=where, source="manifest")
+            entry = entry_from(row, policy, where=where, source="manifest")
             path, doc_id = row.get("path"), row.get("doc_id")
             if not path and not doc_id:
                 raise ConfigError(f"{where}: neither path nor doc_id")
@@ -148,7 +148,7 @@ def load_inventory(
                 _put(by_address, address, entry, where=where)
                 lines[address] = line_no
     checked = tuple(
-        (glob, _entry(dict(row), policy, where=f"inventory rule {number}", source="rule"))
+        (glob, entry_from(dict(row), policy, where=f"inventory rule {number}", source="rule"))
         for number, (glob, row) in enumerate(rules, 1)
     )
     return Inventory(policy, by_address, by_doc_id, checked, lines)
@@ -160,7 +160,12 @@ def _put(entries: dict[str, Entry], key: str, entry: Entry, *, where: str) -> No
     entries[key] = entry
 
 
-def _entry(row: Mapping[str, str], policy: Policy, *, where: str, source: EntrySource) -> Entry:
+def entry_from(row: Mapping[str, str], policy: Policy, *, where: str, source: EntrySource) -> Entry:
+    """The entry that manifest columns describe; ``where`` names their place in messages.
+
+    Raises:
+        ConfigError: a column is unknown, a class or scope undeclared, a date none.
+    """
     for name in row:
         if name not in MANIFEST_COLUMNS:
             near = get_close_matches(name, MANIFEST_COLUMNS, n=1)

@@ -26,6 +26,7 @@ class Role(BaseModel):
     tables: tuple[str, ...] = Field(min_length=1)
     restricted: bool = False
     evidence_images: bool = False
+    may_promote: bool = False
 
 
 class Policy(BaseModel):
@@ -120,6 +121,11 @@ class Access:
     def restricted(self) -> bool:
         """Whether restricted tables and columns may be seen."""
         return any(role.restricted for role in self.roles)
+
+    @property
+    def may_promote(self) -> bool:
+        """Whether the version of a model that a lake uses may be changed."""
+        return any(role.may_promote for role in self.roles)
 
     def grants(self, table: str, *, restricted_zone: bool = False) -> tuple[Grant, ...]:
         """What each role grants on a table; empty when none does."""

@@ -39,7 +39,7 @@ class StoredFile:
 
 def small_files(handle: DeltaTable, name: str, target_file_mb: int) -> int:
     """How many files could be put together: those of less than half the target, beyond one per partition."""
-    return sum(len(group) - 1 for group in _groups(_files(handle, name), target_file_mb))
+    return sum(len(group) - 1 for group in _groups(stored_files(handle, name), target_file_mb))
 
 
 def compact(handle: DeltaTable, name: str, *, target_file_mb: int, **metadata: str) -> int:
@@ -52,9 +52,9 @@ def compact(handle: DeltaTable, name: str, *, target_file_mb: int, **metadata: s
         LakeError: the store failed.
     """
     merged = 0
-    for group in list(_groups(_files(handle, name), target_file_mb)):
+    for group in list(_groups(stored_files(handle, name), target_file_mb)):
         with delta.translated(f"table {name}: compaction failed"):
-            filesystem = _filesystem(handle)
+            filesystem = table_files(handle)
             added = _merge(handle, filesystem, group)
             if _swap(handle, name, group, added, metadata):
                 merged += len(group)
@@ -63,7 +63,8 @@ def compact(handle: DeltaTable, name: str, *, target_file_mb: int, **metadata: s
     return merged
 
 
-def _files(handle: DeltaTable, name: str) -> list[StoredFile]:
+def stored_files(handle: DeltaTable, name: str) -> list[StoredFile]:
+    """The live files of the handle's version, oldest first."""
     import pyarrow as pa
 
     with delta.translated(f"table {name}: the files cannot be listed"):
@@ -104,7 +105,7 @@ def _groups(files: Sequence[StoredFile], target_file_mb: int) -> Iterator[list[S
             yield group
 
 
-def _filesystem(handle: DeltaTable) -> FileSystem:
+def table_files(handle: DeltaTable) -> FileSystem:
     """The table's folder as an Arrow file system, over the store that delta-rs itself uses."""
     from deltalake.fs import DeltaStorageHandler
     from pyarrow.fs import PyFileSystem
@@ -193,7 +194,7 @@ def _swap(
 
     parts = {file.path for file in group}
     while True:
-        if not parts <= {file.path for file in _files(handle, name)}:
+        if not parts <= {file.path for file in stored_files(handle, name)}:
             return False
         now = int(time.time() * 1000)
         removed = [

@@ -25,6 +25,12 @@ if TYPE_CHECKING:
 APP_ID = "extractor"
 """Application id of the transaction that each commit of the engine records."""
 
+LOG_DAYS = 365
+"""Entries of a table's log are kept so long at least; longer while a snapshot needs them."""
+
+KEEP_LOG = {"delta.enableExpiredLogCleanup": "false"}
+"""Checkpoints do not clean the log up: only maintenance does, which knows the snapshots."""
+
 ROW_GROUP = 65_536
 """Rows of one row group, the least that a reader holds at a time."""
 
@@ -42,6 +48,8 @@ def translated(what: str) -> Iterator[None]:
     try:
         yield
     except (DeltaError, OSError, ValueError, pa.ArrowException) as error:
+        if _is_gone(error):
+            raise _gone(what) from None
         raise LakeError(f"{what}: {type(error).__name__}") from None
 
 
@@ -51,7 +59,7 @@ def open_table(
     """A handle on the newest, or a given, version; None where no table is.
 
     Raises:
-        LakeError: the store cannot be reached or the version is gone.
+        LakeError: the store cannot be reached or the version is gone (``lake.gone``).
     """
     from deltalake import DeltaTable
     from deltalake.exceptions import TableNotFoundError
@@ -60,7 +68,41 @@ def open_table(
         try:
             return DeltaTable(uri, version=version, storage_options=dict(options))
         except TableNotFoundError:
+            if version is not None:
+                raise _gone(f"table {name} cannot be opened at version {version}") from None
             return None
+
+
+_GONE = ("No files in log segment", "LogSegment end version", "No table metadata or protocol")
+"""What delta-rs says of a version that its log has not, or not any more."""
+
+
+def _is_gone(error: Exception) -> bool:
+    """Whether a file or a version is not there; scans say so in words only."""
+    said = str(error)
+    missing = "Object at location" in said and "not found" in said
+    return isinstance(error, FileNotFoundError) or missing or any(words in said for words in _GONE)
+
+
+def _gone(what: str) -> LakeError:
+    return LakeError(
+        f"{what}: files or log of that version are not there",
+        code="lake.gone",
+        hint="You: maintenance removes what is older than lake.vacuum_hours; name states to keep with "
+        "`extractor snapshot create`.",
+    )
+
+
+def keep_log(handle: DeltaTable, contract: Table) -> None:
+    """Let checkpoints of a table that was made before snapshots were known keep its log.
+
+    Raises:
+        StaleError: another writer committed meanwhile.
+    """
+    if handle.metadata().configuration.items() >= KEEP_LOG.items():
+        return
+    with compare_and_swap(handle, contract.name, "property") as properties:
+        handle.alter.set_table_properties(KEEP_LOG, raise_if_not_exists=False, commit_properties=properties)
 
 
 def create_table(uri: str, options: Mapping[str, str], contract: Table, *, vacuum_hours: int) -> DeltaTable:
@@ -87,7 +129,8 @@ def create_table(uri: str, options: Mapping[str, str], contract: Table, *, vacuu
                 description=contract.description,
                 configuration={
                     "delta.dataSkippingStatsColumns": ",".join(skipping),
-                    "delta.logRetentionDuration": "interval 365 days",
+                    "delta.logRetentionDuration": f"interval {LOG_DAYS} days",
+                    **KEEP_LOG,
                     "delta.deletedFileRetentionDuration": f"interval {vacuum_hours} hours",
                     "extractor.contract": contract.metadata_json(),
                 },

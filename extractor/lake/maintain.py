@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from uuid import uuid4
 
 from extractor.lake import delta
 from extractor.lake.compact import compact as compact_table
 from extractor.lake.ledger import Claim, unfinished
+from extractor.lake.snapshots import kept_versions, live_snapshots
 from extractor.lake.store import Lake
 from extractor.lake.work import retried
 from extractor.tables.catalogue import TABLES
@@ -33,13 +35,14 @@ def maintain(lake: Lake, *, run_id: str, compact: bool = True, vacuum: bool = Tr
 
     Claims that died, and all of whose documents later batches completed, are
     closed. Safe beside writers and readers, except readers of versions older than
-    ``lake.vacuum_hours``. Rows do not change. The ledger gets one row of kind
-    maintain.
+    ``lake.vacuum_hours`` that no snapshot pins. Rows do not change. The ledger
+    gets one row of kind maintain.
 
     Raises:
         CommitConflictError: writers kept winning; what was done so far stays.
         LakeError: the store failed.
     """
+    lake.require_writable()
     batch_id = uuid4().hex
     done = []
     for claim in unfinished(lake).superseded:
@@ -57,6 +60,8 @@ def maintain(lake: Lake, *, run_id: str, compact: bool = True, vacuum: bool = Tr
         assert handle is not None
         with delta.translated(f"table {name}: checkpoint failed"):
             handle.create_checkpoint()
+            if vacuum and _log_may_go(lake):
+                handle.cleanup_metadata()
         done.append(
             Maintained(
                 table=name,
@@ -100,7 +105,8 @@ def _close(lake: Lake, claim: Claim) -> None:
 
 
 def _vacuum(lake: Lake, name: str) -> int:
-    """Remove files that newer versions replaced, and those that no version names; how many went."""
+    """Remove files that neither the newest nor a pinned version has, and those that none names; how many went."""
+    keep = kept_versions(lake, name)
     handle = lake.handle(name)
     assert handle is not None
     hours = lake.settings.vacuum_hours
@@ -108,9 +114,24 @@ def _vacuum(lake: Lake, name: str) -> int:
     with delta.translated(f"table {name}: vacuum failed"):
         for full, age_hours in ((False, hours), (True, max(hours, ORPHAN_HOURS))):
             vacuum = partial(
-                handle.vacuum, retention_hours=age_hours, enforce_retention_duration=False, full=full
+                handle.vacuum,
+                retention_hours=age_hours,
+                enforce_retention_duration=False,
+                full=full,
+                keep_versions=keep or None,
             )
             if vacuum(dry_run=True):  # a vacuum of nothing would be two commits all the same
                 removed += len(vacuum(dry_run=False))
                 handle.update_incremental()
     return removed
+
+
+def _log_may_go(lake: Lake) -> bool:
+    """Whether expired entries of a log can be removed without losing a pinned version.
+
+    delta-rs keeps the last checkpoint before the age limit and all that
+    follows. A snapshot younger than the limit is at or after that checkpoint,
+    since its versions were the newest when it was made.
+    """
+    young = datetime.now(UTC) - timedelta(days=delta.LOG_DAYS - 1)
+    return all(one.at > young for one in live_snapshots(lake))

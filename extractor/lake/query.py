@@ -2,7 +2,8 @@
 
 A fresh in-memory DuckDB holds nothing but relations of what the principal may
 see: rows of granted classes and consents, of documents whose batch is
-complete, without columns that are hidden. There is no base table behind them,
+complete, without columns that are hidden. Of a lake at an earlier moment, rows
+of documents besides that the principal may see today. There is no base table behind them,
 no file, no network, no extension, no Python variable to reach for.
 """
 
@@ -28,18 +29,18 @@ from extractor.lake.sql import (
     time_limit,
 )
 from extractor.lake.store import Lake
+from extractor.lake.visible import Visible, inherits, visible_columns, visible_pairs
 from extractor.tables.catalogue import TABLES
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from extractor.lake.relation import Pair
     from extractor.schema import Table
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """Rows; whether they were cut; how many documents were left out because a writer is at them."""
+    """Rows; whether they were cut; how many documents were left out because a writer is, or then was, at them."""
 
     rows: pa.Table
     truncated: bool
@@ -58,9 +59,9 @@ class ReadableTable:
 def readable_tables(access: Access) -> tuple[ReadableTable, ...]:
     """The tables a principal may read, whether or not they hold rows yet."""
     return tuple(
-        ReadableTable(name=name, description=contract.description, columns=_columns(access, contract))
+        ReadableTable(name=name, description=contract.description, columns=visible_columns(access, contract))
         for name, contract in TABLES.items()
-        if _visible_pairs(access, contract)
+        if visible_pairs(access, contract)
     )
 
 
@@ -87,12 +88,13 @@ def query(lake: Lake, access: Access, sql: str, limits: QueryLimits | None = Non
             named, own = named_tables(door, sql)
         _check_named(named - own, granted, access)
         wanted = named & granted.keys()
-        view = snapshot(lake, wanted | {"documents" for name in wanted if _inherits(TABLES[name])})
+        view = snapshot(lake, wanted | {"documents" for name in wanted if inherits(TABLES[name])})
         for name in wanted:
             door.register(name, _relation(view, access, TABLES[name], granted[name], failures))
         with time_limit(door, limits.seconds), sql_errors():
             rows, truncated = collect(door.sql(sql).to_arrow_reader(BATCH_ROWS), limits)
-        return Answer(rows=rows, truncated=truncated, documents_in_work=len(view.hidden))
+        left_out = view.hidden if view.today is None else view.hidden | view.today.in_work
+        return Answer(rows=rows, truncated=truncated, documents_in_work=len(left_out))
     except duckdb.Error as error:
         if failures:
             raise failures[0] from None
@@ -112,56 +114,15 @@ def _check_named(named: frozenset[str], granted: Mapping[str, Any], access: Acce
         raise PolicyError(f"no table {name[:60]!r}; {hint}", code="query.invalid", hint=ASK_FOR_ONE_SELECT)
 
 
-def _visible_pairs(access: Access, contract: Table, *, restricted: bool = False) -> frozenset[Pair]:
-    """Class and consent of rows that some grant lets through; with ``restricted``, some restricted grant."""
-    scopes = access.policy.consent_scopes
-    return frozenset(
-        (classification, scope)
-        for grant in access.grants(contract.name, restricted_zone=contract.zone == "restricted")
-        if grant.restricted or not restricted
-        for classification in grant.classes
-        for scope in scopes
-        if classification in grant.consent_free or scope in grant.consent_scopes
-    )
-
-
-def _columns(access: Access, contract: Table) -> tuple[str, ...]:
-    """Columns to show: restricted ones only where a restricted grant covers every visible row."""
-    shows_all = _visible_pairs(access, contract) <= _visible_pairs(access, contract, restricted=True)
-    return tuple(
-        column.name for column in contract.columns if shows_all or column.classification != "restricted"
-    )
-
-
-def _inherits(contract: Table) -> bool:
-    """Whether rows are of documents and do not say themselves of which class they are."""
-    return "doc_id" in contract.column_names and "classification" not in contract.column_names
-
-
 def _relation(
     view: Snapshot, access: Access, contract: Table, columns: tuple[str, ...], failures: list[LakeError]
 ) -> Any:
     """What a principal sees of a table; a failure to read it later on is put into ``failures``."""
     import pyarrow as pa
 
-    from extractor.lake.relation import VisibleRows, pairs_predicate
+    from extractor.lake.relation import VisibleRows
 
-    pairs = _visible_pairs(access, contract)
     full = contract.arrow_schema()
     schema = pa.schema([full.field(name).with_nullable(True) for name in columns])
-    if _inherits(contract):
-        return _of_visible_documents(view, contract, schema, pairs_predicate(pairs))
-    where = pairs_predicate(pairs) if "classification" in contract.column_names else None
-    rows = partial(view.batches, contract.name, where=where)
-    return VisibleRows(rows, schema, failures)
-
-
-def _of_visible_documents(view: Snapshot, contract: Table, schema: pa.Schema, where: str) -> pa.Table:
-    """Rows without governance columns of their own are as visible as their documents; held in memory."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    documents = [batch.column(0) for batch in view.batches("documents", ["doc_id"], where=where)]
-    visible = pa.chunked_array(documents, pa.string())
-    rows = pa.Table.from_batches(view.batches(contract.name, schema.names), schema=schema)
-    return rows.filter(pc.is_in(rows.column("doc_id"), value_set=visible))
+    rows = Visible(view=view, access=access, today=view.today)
+    return VisibleRows(partial(rows.batches, contract.name), schema, failures)

@@ -12,7 +12,7 @@ from extractor.lake import delta
 from extractor.lake.commit import GOVERNANCE_COLUMNS, Committed
 from extractor.lake.ledger import Claim, unfinished
 from extractor.lake.store import Lake
-from extractor.lake.work import BATCH_TABLES, Work, read_schema, retried
+from extractor.lake.work import BATCH_TABLES, Work, half_written, open_doc_ids, read_schema, retried
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -51,10 +51,10 @@ def retag(lake: Lake, tags: Mapping[str, Tags | Mapping[str, object]], *, run_id
     columns = {doc_id: asdict(new) if isinstance(new, Tags) else new for doc_id, new in tags.items()}
     if unknown := {name for values in columns.values() for name in values} - set(INVENTORY_COLUMNS):
         raise ContractError(f"retagging cannot set {', '.join(sorted(unknown))}")
-    claim = retried(lake, "ledger", lambda: _claim(lake, columns, run_id))
+    claim, contested = retried(lake, "ledger", lambda: _claim(lake, columns, run_id))
     if claim is None:
         return Committed(batch_id=None, commits=(), already=frozenset(), yielded=frozenset(tags))
-    work = Work(lake=lake, claim=claim, prior=claim.doc_ids)
+    work = Work(lake=lake, claim=claim, prior=claim.doc_ids, contested=contested & claim.doc_ids)
     for contract in BATCH_TABLES:
         if "classification" in contract.column_names:
             work.replace(contract, _tagged(contract, columns), create=False)
@@ -67,19 +67,19 @@ def retag(lake: Lake, tags: Mapping[str, Tags | Mapping[str, object]], *, run_id
     )
 
 
-def _claim(lake: Lake, tags: Mapping[str, Mapping[str, object]], run_id: str) -> Claim | None:
-    """A claim on those documents whose rows are whole: no extraction of them is unfinished."""
+def _claim(
+    lake: Lake, tags: Mapping[str, Mapping[str, object]], run_id: str
+) -> tuple[Claim | None, frozenset[str]]:
+    """A claim on those documents whose rows are whole: no extraction of them is unfinished; and the contested ones."""
     handle = lake.writable("ledger")
     state = unfinished(lake)
     lake.ledger.refresh(handle)
-    half_written = {
-        doc_id for claim in state.claims if claim.kind != "retag" for doc_id in claim.doc_ids & state.doc_ids
-    }
-    doc_ids = lake.ledger.ever_claimed(tags) - half_written
+    doc_ids = lake.ledger.ever_claimed(tags) - half_written(state, besides=("retag",))
     there = lake.read("documents", columns=["doc_id"], doc_ids=doc_ids).column("doc_id").to_pylist()
     if not there:
-        return None
-    return lake.ledger.claim(handle, batch_id=uuid4().hex, kind="retag", run_id=run_id, doc_ids=set(there))
+        return None, frozenset()
+    claim = lake.ledger.claim(handle, batch_id=uuid4().hex, kind="retag", run_id=run_id, doc_ids=set(there))
+    return claim, open_doc_ids(state)
 
 
 def _tagged(

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from deltalake import DeltaTable
 
-    from extractor.lake.store import Lake
+    from extractor.lake.store import Lake, Pin
+    from extractor.lake.today import Today
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,13 +25,15 @@ class Snapshot:
     ``hidden`` are the documents of batches that were unfinished before the
     handles were taken, and of batches that began before the last was taken:
     for all others every table is as their last batch left it, and that batch
-    is in the ledger up to ``ledger_version``.
+    is in the ledger up to ``ledger_version``. ``today`` is the governance to
+    hold rows of a moment that is over against; None where this moment is now.
     """
 
     ledger_version: int
     handles: dict[str, DeltaTable]
     claims: tuple[Claim, ...]
     hidden: frozenset[str]
+    today: Today | None = None
 
     def batches(
         self, table: str, columns: Sequence[str], *, where: str | None = None
@@ -58,7 +61,9 @@ class Snapshot:
 
 
 def snapshot(lake: Lake, tables: Iterable[str]) -> Snapshot:
-    """Pin the newest versions of those tables that exist."""
+    """Pin the newest versions of those tables that exist; of a pinned lake, the versions that it is pinned to."""
+    if lake.pin is not None:
+        return _pinned(lake, lake.pin, tables)
     before = unfinished(lake)
     handles = {}
     for table in tables:
@@ -71,4 +76,17 @@ def snapshot(lake: Lake, tables: Iterable[str]) -> Snapshot:
         handles=handles,
         claims=before.claims,
         hidden=before.doc_ids | began,
+    )
+
+
+def _pinned(lake: Lake, pin: Pin, tables: Iterable[str]) -> Snapshot:
+    from extractor.lake.today import Today
+
+    found = {table: lake.handle(table) for table in tables}
+    return Snapshot(
+        ledger_version=pin.versions.get("ledger", -1),
+        handles={table: handle for table, handle in found.items() if handle is not None},
+        claims=(),  # what was not complete then is hidden for good, and owed by nobody
+        hidden=pin.hidden,
+        today=Today(lake.now),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -37,15 +37,31 @@ class CurrentDocument:
     consent_scope: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class Pin:
+    """One moment of a lake: a Delta version of each table that there was.
+
+    Rows of ``hidden`` documents must not be looked at: a writer was at them.
+    """
+
+    versions: Mapping[str, int]
+    hidden: frozenset[str] = frozenset()
+
+
 class Lake:
     """A lake at a local path, a file:// or an object-store address.
 
-    Tables lie at ``<lake>/<zone>/<table>``. An object serves one thread.
+    Tables lie at ``<lake>/<zone>/<table>``. An object serves one thread. With
+    ``pin`` it is the lake at that moment: every reader sees those versions
+    without the hidden documents, and nothing can be written.
     """
 
-    def __init__(self, uri: str, settings: LakeSettings) -> None:
+    def __init__(self, uri: str, settings: LakeSettings, *, pin: Pin | None = None) -> None:
         self.uri = _address(uri)
         self.settings = settings
+        self.pin = pin
+        self.conflicts = 0
+        """How often another writer was faster and a commit was tried again."""
         self._handles: dict[str, DeltaTable] = {}
         self._conforming: set[str] = set()
 
@@ -55,6 +71,36 @@ class Lake:
         from extractor.lake.ledger import Ledger
 
         return Ledger(lake=self)
+
+    def at(self, snapshot: str | None) -> Lake:
+        """The lake as of a named snapshot, read-only; this lake for None.
+
+        Raises:
+            LakeError: no snapshot of that name lives.
+        """
+        if snapshot is None:
+            return self
+        from extractor.lake.snapshots import pin_of
+
+        return self.pinned(pin_of(self.now, snapshot))
+
+    def pinned(self, pin: Pin) -> Lake:
+        """The lake as of one moment, read-only."""
+        return Lake(self.uri, self.settings, pin=pin)
+
+    @cached_property
+    def now(self) -> Lake:
+        """The lake as it is now; itself unless it is pinned."""
+        return self if self.pin is None else Lake(self.uri, self.settings)
+
+    def require_writable(self) -> None:
+        """Raise a LakeError when this is the lake of a moment that is over."""
+        if self.pin is not None:
+            raise LakeError(
+                "a snapshot cannot be written to",
+                code="lake.read_only",
+                hint="Developer: write to the lake itself; a snapshot is a state that stays.",
+            )
 
     def exists(self) -> bool:
         """Whether anything was ever committed here."""
@@ -78,14 +124,14 @@ class Lake:
         handle = self.handle(table)
         return None if handle is None else int(handle.version())
 
-    def current(self) -> dict[str, CurrentDocument]:
-        """doc_id -> document, of documents whose batch is complete; empty for a lake that does not exist."""
+    def current(self, doc_ids: Collection[str] | None = None) -> dict[str, CurrentDocument]:
+        """doc_id -> document, of all or some documents whose batch is complete; empty where there is no lake."""
         from extractor.lake.ledger import unfinished
 
-        open_doc_ids = unfinished(self).doc_ids
+        open_doc_ids = unfinished(self).doc_ids | (frozenset() if self.pin is None else self.pin.hidden)
         names = [field.name for field in fields(CurrentDocument)]
         found = {}
-        for batch in self.iter_batches("documents", columns=names):
+        for batch in self.iter_batches("documents", columns=names, doc_ids=doc_ids):
             for values in zip(*(batch.column(name).to_pylist() for name in names), strict=True):
                 document = CurrentDocument(**dict(zip(names, values, strict=True)))
                 if document.doc_id not in open_doc_ids:
@@ -130,6 +176,8 @@ class Lake:
         terms = [f"({where})"] if where else []
         if doc_ids is not None:
             terms.append(delta.in_list("doc_id", sorted(doc_ids)))
+        if self.pin is not None and self.pin.hidden and "doc_id" in table_named(table).column_names:
+            terms.append(f"NOT ({delta.in_list('doc_id', sorted(self.pin.hidden))})")
         yield from delta.scan(
             handle,
             self.schema(table, columns),
@@ -146,9 +194,14 @@ class Lake:
         return pa.schema([schema.field(name).with_nullable(True) for name in names])
 
     def handle(self, table: str, *, version: int | None = None) -> DeltaTable | None:
-        """A delta-rs handle on the newest (or a given) version, for this package; None where no table is."""
+        """A delta-rs handle on the newest (or a given) version, for this package; None where no table is.
+
+        Of a pinned lake, on the version that it is pinned to.
+        """
         contract = table_named(table)
         options = self.settings.storage_options
+        if self.pin is not None and version is None:
+            return self._pinned_handle(table, self.pin)
         if version is not None:
             return delta.open_table(self.table_uri(table), options, name=table, version=version)
         handle = self._handles.get(table)
@@ -161,13 +214,26 @@ class Lake:
                 handle.update_incremental()
         return handle
 
+    def _pinned_handle(self, table: str, pin: Pin) -> DeltaTable | None:
+        if table in pin.versions and table not in self._handles:
+            handle = self.handle(table, version=pin.versions[table])
+            if handle is not None:
+                self._handles[table] = handle
+        return self._handles.get(table)
+
+    def let_go(self) -> None:
+        """Open every table anew on its next use: a handle keeps each commit it followed, some 50 KB apiece."""
+        self._handles.clear()
+
     def writable(self, table: str) -> DeltaTable:
         """A handle on the newest version; the table is made, or its new columns added, on first need.
 
         Raises:
             ContractError: the stored schema contradicts the contract.
             StaleError: another writer changed the schema meanwhile.
+            LakeError: this is the lake of a moment that is over.
         """
+        self.require_writable()
         contract = table_named(table)
         handle = self.handle(table)
         if handle is None:

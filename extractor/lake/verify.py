@@ -182,7 +182,7 @@ class _Check:
 
     def group(self, doc_ids: list[str]) -> None:
         """All rows of some documents."""
-        documents = {row["doc_id"]: row for row in self._rows("documents", _TAGS, doc_ids)}
+        documents = {row["doc_id"]: row for row in self._rows("documents", (*_TAGS, *_TEXT), doc_ids)}
         texts = self._texts(doc_ids)
         for contract in BATCH_TABLES:
             quotes = [quote for quote in _QUOTES if set(contract.column_names).issuperset(quote)]
@@ -232,7 +232,10 @@ class _Check:
         return texts
 
     def _inherits(self, table: str, row: dict[str, Any], document: dict[str, Any], example: str) -> None:
-        if row["extraction_id"] != document["extraction_id"] or row["run_id"] != document["run_id"]:
+        current = (document["extraction_id"], document["run_id"])
+        if table == "page_text" and document["text_extraction_id"] is not None:
+            current = (document["text_extraction_id"], document["text_run_id"])
+        if (row["extraction_id"], row["run_id"]) != current:
             self.found("stale", table, example)
         if row["study_id"] != document["study_id"] or row["subject_id"] != document["subject_id"]:
             self.found("tags", table, example)
@@ -256,6 +259,7 @@ class _Check:
 
 
 _TAGS = ("doc_id", "extraction_id", "run_id", "study_id", "subject_id", "classification", "consent_scope")
+_TEXT = ("text_extraction_id", "text_run_id")
 _QUOTES = (
     ("type", "char_start", "char_end", "source_text"),
     ("head_type", "char_start", "char_end", "source_text"),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 from extractor.errors import CommitConflictError, ContractError
 from extractor.lake import delta
 from extractor.lake.compact import compact, small_files
-from extractor.lake.ledger import Claim
+from extractor.lake.ledger import Claim, Unfinished
 from extractor.lake.store import Lake
 from extractor.tables.catalogue import DATA_TABLES
 from extractor.tables.documents import DOCUMENTS
@@ -46,12 +46,14 @@ class Work:
     """A claimed batch.
 
     ``prior`` are its documents that were claimed before, so that they may have
-    rows; ``mine`` are those that no later claim took over.
+    rows; ``contested`` those of them whose claimant did not complete them and
+    may still be writing; ``mine`` are those that no later claim took over.
     """
 
     lake: Lake
     claim: Claim
     prior: frozenset[str]
+    contested: frozenset[str] = frozenset()
     mine: set[str] = field(init=False)
     commits: list[TableCommit] = field(default_factory=list)
     _document_rows: dict[str, Counter[str]] = field(default_factory=dict)
@@ -82,8 +84,18 @@ class Work:
             if there or rows.num_rows:
                 replaced = sorted(there | set(rows.column("doc_id").to_pylist())) if there else ()
                 self._write(handle, contract, rows, replaced)
+            elif self.contested & self.mine:
+                self._fence(handle, contract)
 
         retried(self.lake, contract.name, once)
+
+    def keep(self, contract: Table) -> None:
+        """Leave a table's rows of the batch's documents as they are; the completion says how many there are."""
+        handle = self._handle(contract, create=False)
+        if handle is None or not self.mine:
+            return
+        self._document_rows[contract.name] = stored_counts(handle, contract, self.mine)
+        self.commits.append(TableCommit(table=contract.name, rows=0, version=int(handle.version())))
 
     def add(self, contract: Table, rows: pa.Table) -> None:
         """Add those rows whose key is not stored yet; nothing is replaced."""
@@ -142,6 +154,18 @@ class Work:
                 self.mine -= later.doc_ids
         return handle
 
+    def _fence(self, handle: DeltaTable, contract: Table) -> None:
+        """A commit of nothing: an earlier claimant's handle gets too old to write rows that nobody would replace."""
+        fence = {"extractor.fence": self.claim.batch_id}
+        with delta.compare_and_swap(handle, contract.name, "fence", **fence) as properties:
+            handle.create_write_transaction(
+                [],
+                mode="append",
+                schema=handle.schema(),
+                partition_by=list(contract.partition_by),
+                commit_properties=properties,
+            )
+
     def _write(self, handle: DeltaTable, contract: Table, rows: pa.Table, replaced: Sequence[str]) -> None:
         version = delta.write(
             handle,
@@ -164,21 +188,43 @@ def retried(lake: Lake, table: str, once: Callable[[], Result]) -> Result:
         try:
             return once()
         except delta.StaleError:
+            lake.conflicts += 1
             pause_s = min(2.0, 0.01 * 2**lost)
             time.sleep(random.uniform(0, pause_s))  # noqa: S311  # spreads writers over time, no secret
     raise CommitConflictError(f"table {table}: {lake.settings.commit_retries} retries were not enough")
 
 
+def open_doc_ids(state: Unfinished) -> frozenset[str]:
+    """Documents of all batches without a completion: their writers may be at them, even where a later one is done."""
+    return frozenset[str]().union(*(claim.doc_ids for claim in (*state.claims, *state.superseded)))
+
+
+def half_written(state: Unfinished, *, besides: Collection[str]) -> frozenset[str]:
+    """Documents whose last batch is not complete, unless that batch is of one of some kinds."""
+    return frozenset(
+        doc_id
+        for claim in state.claims
+        if claim.kind not in besides
+        for doc_id in claim.doc_ids & state.doc_ids
+    )
+
+
 def stored_doc_ids(handle: DeltaTable, contract: Table, doc_ids: Collection[str]) -> set[str]:
     """Those of some documents that have rows at the handle's version."""
+    return set(stored_counts(handle, contract, doc_ids))
+
+
+def stored_counts(handle: DeltaTable, contract: Table, doc_ids: Collection[str]) -> Counter[str]:
+    """How many rows each of some documents has at the handle's version; those without any are left out."""
+    counts: Counter[str] = Counter()
     if not doc_ids:
-        return set()
+        return counts
     schema = read_schema(contract, ["doc_id"])
-    found: set[str] = set()
     where = delta.in_list("doc_id", sorted(doc_ids))
     for batch in delta.scan(handle, schema, where=where, what=f"table {contract.name} cannot be read"):
-        found.update(batch.column("doc_id").unique().to_pylist())
-    return found
+        found = batch.column("doc_id").value_counts()
+        counts.update(dict(zip(found.field(0).to_pylist(), found.field(1).to_pylist(), strict=True)))
+    return counts
 
 
 def without_stored(

@@ -84,6 +84,12 @@ DOCUMENTS = Table(
         Column(name="pipeline_version", dtype="string", nullable=False, description="Its pipeline."),
         Column(name="run_id", dtype="string", nullable=False, description="The run that wrote it."),
         Column(name="extracted_at", dtype="timestamp", nullable=False, description="When, UTC."),
+        Column(
+            name="text_extraction_id",
+            dtype="string",
+            description="The extraction that read the document, whose page_text is current; null: extraction_id.",
+        ),
+        Column(name="text_run_id", dtype="string", description="The run that read it; null: run_id."),
     ),
     rules=(
         Rule(

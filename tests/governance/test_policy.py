@@ -82,3 +82,27 @@ def test_a_principal_with_an_undeclared_role_is_refused(tmp_path):
 def test_the_strictest_class_is_never_free_of_consent(tmp_path):
     with pytest.raises(ConfigError, match="free of consent"):
         changed(tmp_path, lambda found: found.update(consent_free=["PHI"]))
+
+
+def test_only_the_shipped_steward_may_promote_models(policy):
+    assert [name for name in policy.principals if policy.access(name).may_promote] == ["steward"]
+
+
+def test_a_role_may_not_promote_unless_the_policy_says_so(tmp_path):
+    found = changed(tmp_path, lambda found: found["roles"]["steward"].pop("may_promote"))
+
+    assert not found.access("steward").may_promote
+
+
+def test_one_role_that_may_promote_is_enough(tmp_path):
+    def change(found):
+        found["roles"]["quality"] = {**found["roles"]["partner"], "may_promote": True}
+        found["principals"]["ann"] = ["analyst", "quality"]
+
+    assert changed(tmp_path, change).access("ann").may_promote
+
+
+def test_whether_a_role_may_promote_is_part_of_the_rules_digest(policy, tmp_path):
+    other = changed(tmp_path, lambda found: found["roles"]["steward"].update(may_promote=False))
+
+    assert other.sha256() != policy.sha256()

@@ -83,6 +83,8 @@ def test_the_readable_tables_are_those_a_query_answers(ask, policy, principal):
                 "documents",
                 "runs",
                 "ledger",
+                "models",
+                "snapshots",
             },
             "clinician": {"documents", "entities", "relations"},
             "analyst": {"documents", "entities", "relations", "quarantine", "runs"},

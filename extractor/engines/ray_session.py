@@ -1,0 +1,155 @@
+"""Ray itself: a small one on this machine that nobody else can reach, or the cluster that RAY_ADDRESS names."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from extractor.errors import ConfigError, ExtractorError, MissingToolError
+
+if TYPE_CHECKING:
+    from extractor.config import Config
+    from extractor.pipeline import Part
+
+_OBJECT_STORE_BYTES = 1024**3
+"""Of a Ray that is started here; what is under way is held to a quarter of it (see ``ray_pool``)."""
+
+_LONGEST_FOLDER = 30
+"""Ray keeps Unix sockets below its folder, and their paths end at 107 bytes."""
+
+_EVERYWHERE = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
+    "RAY_BACKEND_LOG_LEVEL": "fatal",
+}
+_HERE = {
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # else Ray takes this machine's address where 127.0.0.1 is asked for
+    "RAY_AUTH_MODE": "token",  # others on this machine can reach loopback, and a Ray without a token runs their code
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resources:
+    """What one actor of a stage asks of Ray, and how many there may be."""
+
+    num_cpus: float
+    num_gpus: float
+    actors: int
+
+
+def plan(config: Config, *, size: int, cpus: float, gpus: float) -> dict[Part, Resources]:
+    """How ``size`` readers and as many finders share a cluster of ``cpus`` and ``gpus``.
+
+    A reader and a finder share one core: whichever has work uses it. A stage
+    whose configuration names a CUDA device has as many actors as there are GPUs
+    for it; two such stages on one GPU have half of it each.
+
+    Raises:
+        MissingToolError: the configuration asks for a GPU, and the cluster has none.
+    """
+    size = max(1, min(size, int(cpus)))
+    wanting: list[Part] = [part for part in ("read", "find") if _wants_gpu(config, part)]
+    if wanting and gpus <= 0:
+        raise MissingToolError("the configuration asks for a CUDA device, and Ray knows of no GPU")
+    found: dict[Part, Resources] = {}
+    for part in ("read", "find"):
+        if part in wanting:
+            share = 1.0 if gpus >= len(wanting) else gpus / len(wanting)
+            actors = max(1, min(size, int(gpus / len(wanting) / share)))
+            found[part] = Resources(num_cpus=0.5, num_gpus=share, actors=actors)
+        else:
+            found[part] = Resources(num_cpus=0.5, num_gpus=0.0, actors=size)
+    return found
+
+
+def _wants_gpu(config: Config, part: Part) -> bool:
+    if part == "read":
+        engines = {config.ocr.engine, config.ocr.second_engine}
+        return any(
+            options.get("provider") == "cuda"
+            for name, options in config.ocr.engine_options.items()
+            if name in engines
+        )
+    choices = (*config.extractors, *config.refiners, *config.relators)
+    return any(str(choice.options.get("device", "")).startswith("cuda") for choice in choices)
+
+
+@contextmanager
+def session(*, cpus: int) -> Iterator[Any]:
+    """The ``ray`` module, connected: to what this process uses already, to RAY_ADDRESS, or to one of its own.
+
+    One of its own has ``cpus`` cores, listens on loopback alone, wants a token,
+    and keeps its logs in a private folder that goes when it ends (with
+    RAY_TMPDIR they lie there and stay).
+
+    Raises:
+        MissingToolError: Ray is not installed.
+        ConfigError: RAY_ADDRESS is one that this engine cannot use.
+        ExtractorError: Ray did not start.
+    """
+    address = os.environ.get("RAY_ADDRESS", "")
+    if address.startswith("ray://"):
+        raise ConfigError("RAY_ADDRESS must be host:port or auto: Ray Data does not run through a Ray client")
+    ray = _library(local=not address)
+    if ray.is_initialized():
+        yield ray
+        return
+    folder = None if address or os.environ.get("RAY_TMPDIR") else _private_folder()
+    own: dict[str, Any] = {}
+    if not address:
+        own = {
+            "address": "local",
+            "num_cpus": cpus,
+            "object_store_memory": _OBJECT_STORE_BYTES,
+            "include_dashboard": False,
+            "_node_ip_address": "127.0.0.1",
+            "_temp_dir": folder,
+        }
+    try:
+        ray.init(log_to_driver=False, logging_level=logging.ERROR, **own)
+    except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+        _remove(folder)
+        raise ExtractorError(
+            f"Ray did not start ({type(error).__name__})",
+            code="ray.failed",
+            hint="Operator: check RAY_ADDRESS and that the cluster runs; without it, room in memory and /dev/shm.",
+        ) from None
+    try:
+        yield ray
+    finally:
+        ray.shutdown()
+        _remove(folder)
+
+
+def _library(*, local: bool) -> Any:
+    for name, value in (_EVERYWHERE | _HERE if local else _EVERYWHERE).items():
+        os.environ.setdefault(name, value)  # before the import: Ray looks at some of them only then
+    if local and os.environ["RAY_AUTH_MODE"] == "token":
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+    try:
+        import ray
+        import ray.data
+    except ModuleNotFoundError:
+        raise MissingToolError(
+            "the Ray engine needs the extra: pip install 'lifescience-extractor[ray]'"
+        ) from None
+    for name in ("ray", "ray.data"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    return ray
+
+
+def _private_folder() -> str:
+    base = tempfile.gettempdir()
+    return tempfile.mkdtemp(prefix="xr-", dir=base if len(base) <= _LONGEST_FOLDER else "/tmp")  # noqa: S108  # mode 700
+
+
+def _remove(folder: str | None) -> None:
+    if folder is not None:
+        shutil.rmtree(folder, ignore_errors=True)

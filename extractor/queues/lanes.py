@@ -1,0 +1,38 @@
+"""Tenants over a fixed number of lanes, for brokers whose queues know no tenants.
+
+A lane is a queue of the broker. Every tenant has one lane per priority; several
+tenants share one when there are more of them than lanes. Lanes are read in
+turns, so that a tenant with a million messages holds up nobody but those who
+share its lane.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
+
+from extractor.delivery import PRIORITIES, Priority
+
+MAX_LANES = 64
+"""Per priority. Every lane is asked when there is nothing to do."""
+
+
+def lane_no(tenant: str, lanes: int) -> int:
+    """The lane of a tenant, 0 to ``lanes`` - 1: the same in every process and release."""
+    return int.from_bytes(blake2b(tenant.encode(), digest_size=8).digest(), "big") % lanes
+
+
+class Turns:
+    """Whose turn it is: of each priority, the lane that was served longest ago comes first."""
+
+    def __init__(self, lanes: Mapping[Priority, Sequence[str]]) -> None:
+        self._lanes = {priority: list(lanes[priority]) for priority in PRIORITIES}
+
+    def order(self, priority: Priority) -> list[str]:
+        """The lanes of a priority as they should be asked."""
+        return list(self._lanes[priority])
+
+    def served(self, priority: Priority, lane: str) -> None:
+        """This lane gave something: it comes last from now on."""
+        self._lanes[priority].remove(lane)
+        self._lanes[priority].append(lane)

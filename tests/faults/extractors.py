@@ -1,0 +1,54 @@
+"""An extractor of given words that can be told to break, and a relator of neighbours: two models that differ at will.
+
+With ``faults`` a document whose text says ``CRASH`` kills the process, ``RAISE``
+raises what nobody expects (quoting the text), and ``BAD`` makes a row that breaks its contract.
+"""
+
+import os
+import re
+import signal
+from itertools import pairwise
+
+from extractor.records import Entity, Maker, Relation
+from extractor.spans import Span
+
+
+class WordExtractor:
+    def __init__(self, *, words, label="drug", version="1.0", score=0.5, faults=False):
+        self.maker = Maker(
+            extractor="words", version="1", model="word-list", model_version=version, model_sha256="0" * 64
+        )
+        self.pattern = re.compile(r"\b(?:" + "|".join(map(re.escape, words)) + r")\b")
+        self.label, self.score, self.faults = label, score, faults
+
+    def entities(self, document):
+        if self.faults and "CRASH" in document.text:
+            os.kill(os.getpid(), signal.SIGSEGV)
+        if self.faults and "RAISE" in document.text:
+            raise RuntimeError(document.text)
+        for found in self.pattern.finditer(document.text):
+            entity = Entity(
+                doc_id=document.doc_id,
+                span=Span(found.start(), found.end()),
+                label=self.label,
+                maker=self.maker,
+                score=self.score,
+            )
+            if self.faults and "BAD" in document.text:
+                object.__setattr__(entity, "alignment", "crooked")
+            yield entity
+
+
+class NeighbourRelator:
+    """Links each mention to the next one of another type."""
+
+    def __init__(self, *, version="1.0", label="near"):
+        self.maker = Maker(extractor="neighbours", version=version)
+        self.label = label
+
+    def relations(self, document, entities):
+        for head, tail in pairwise(entities):
+            if head.label != tail.label:
+                yield Relation(
+                    doc_id=document.doc_id, head=head, tail=tail, label=self.label, maker=self.maker
+                )
