@@ -1,6 +1,7 @@
 """Nothing lost, nothing doubled: documents through three workers that are killed at random, on every broker.
 
-    python benchmarks/nothing_lost.py [--documents 2000] [--kills 60] [--seed 1] [--restarts 4] [--scans 6]
+    python benchmarks/nothing_lost.py [--documents 2000] [--kills 60] [--seed 1] [--restarts 4] [--fills 3]
+                                      [--disk-mb 600] [--scans 6]
                                       [--only sqlite redis postgresql amqp sqs] [--amqp URL] [--postgresql URL]
 
 Workers die by SIGKILL at random instants and at named ones (before and between the commits to the tables, after the
@@ -16,6 +17,7 @@ Exit code 1 when anything is lost, doubled or wrong.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import shutil
 import signal
@@ -147,6 +149,33 @@ def sqs(base: Path, _: argparse.Namespace) -> Iterator[tuple[str, Restart]]:
             server.kill()
 
 
+@contextmanager
+def small_disk(base: Path, megabytes: int) -> Iterator[tuple[str | None, Callable[[bool], None] | None]]:
+    """A folder on a disk that can be filled; nothing of the kind where none can be mounted."""
+    folder = base / "disk"
+    folder.mkdir()
+    words = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(words, check=False, stderr=subprocess.DEVNULL).returncode != 0:
+        yield None, None
+        return
+    filler = folder / "filler"
+
+    def fill(full: bool) -> None:
+        if not full:
+            filler.unlink(missing_ok=True)
+            return
+        with filler.open("wb", buffering=0) as stream, contextlib.suppress(OSError):
+            for size in (2**20, 2**12, 1):
+                with contextlib.suppress(OSError):
+                    while True:
+                        stream.write(bytes(size))
+
+    try:
+        yield str(folder / "lake"), fill
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=False)
+
+
 BROKERS = {"sqlite": sqlite, "redis": redis, "postgresql": postgresql, "amqp": amqp, "sqs": sqs}
 
 
@@ -159,6 +188,8 @@ def main() -> None:
     parser.add_argument("--amqp", default="amqp://guest:guest@127.0.0.1:5672//")
     parser.add_argument("--postgresql", default="postgresql://root@127.0.0.1:5432/test")
     parser.add_argument("--restarts", type=int, default=4)
+    parser.add_argument("--fills", type=int, default=3)
+    parser.add_argument("--disk-mb", type=int, default=600)
     parser.add_argument("--scans", type=int, default=6)
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
@@ -171,6 +202,7 @@ def main() -> None:
         with (
             tempfile.TemporaryDirectory() as scratch,
             BROKERS[name](Path(scratch), arguments) as (url, restart),
+            small_disk(Path(scratch), arguments.disk_mb) as (lake_uri, fill_disk),
         ):
             chaos = Chaos(
                 base=Path(scratch) / "house",
@@ -180,6 +212,9 @@ def main() -> None:
                 seed=arguments.seed,
                 restart_broker=restart,
                 broker_restarts=arguments.restarts if restart else 0,
+                lake_uri=lake_uri,
+                fill_disk=fill_disk,
+                disk_fills=arguments.fills,
                 scans=tuple(scans[n % len(scans)] for n in range(arguments.scans)) if scans else (),
             )
             outcome = chaos.run(time_limit_s=3600)
@@ -192,6 +227,7 @@ def main() -> None:
                 outcome.documents,
                 outcome.kills,
                 outcome.restarts,
+                outcome.fills,
                 sum(outcome.dead.values()),
                 len(outcome.findings),
                 outcome.twice,
@@ -204,6 +240,7 @@ def main() -> None:
         "documents",
         "kills",
         "restarts",
+        "disk full",
         "dead letters",
         "findings",
         "twice",

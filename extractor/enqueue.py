@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime
+from pathlib import Path
 
 from extractor.delivery import Priority, QueuedJob
 from extractor.errors import ConfigError
 from extractor.governance.inventory import Entry, Inventory
-from extractor.lineage import digest
 from extractor.ports import Queue
+from extractor.queues.message import job_id_of
 from extractor.sources import Source
 
 _STATED = {"manifest", "rule"}
@@ -44,13 +46,21 @@ def _jobs(
     for source in sources:
         entry = inventory.entry(source.address, "")
         yield QueuedJob(
-            job_id=digest("extract", source.address, source.byte_count),
+            job_id=job_id_of(source.address, _version(source)),
             address=source.address,
             byte_count=source.byte_count,
             tenant=tenant,
             priority=priority,
             entry=_columns(entry) if entry.source in _STATED else {},
         )
+
+
+def _version(source: Source) -> str:
+    """What changes with the bytes, as far as it can be told without reading them: size and time."""
+    if source.store is None:
+        with suppress(OSError):
+            return f"{source.byte_count}-{Path(source.address).stat().st_mtime_ns}"
+    return str(source.byte_count)
 
 
 def _columns(entry: Entry) -> dict[str, str]:

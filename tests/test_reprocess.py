@@ -41,8 +41,8 @@ TEXTS = {
     "one": "Patient one had aspirin 40 mg and ibuprofen. Mail jane@example.org.",
     "two": "Patient two had aspirin.\fPage two says ibuprofen 7.20 mL.",
     "three": "Patient three had naproxen 1 g.",
-    "four": "Patient four says RAISE and aspirin 2 mg.",
-    "five": "Patient five says CRASH and aspirin 3 mg.",
+    "four": "Patient four says STUMBLE and aspirin 2 mg.",
+    "five": "Patient five says FALL and aspirin 3 mg.",
     "six": "Patient six had aspirin 6 mg.\fREFUSE",
     "seven": "Patient seven says BAD and aspirin 9 mg.",
     "eight": "REFUSE",
@@ -56,7 +56,7 @@ def settings(words=NEW, *, version="2.0", score=0.9, faults=False, relator="1.0"
     options = {"words": words, "version": version, "score": score, "faults": faults}
     return load_config(
         overrides={
-            "readers": {"text/plain": "tests.faults.readers:FaultyReader"},
+            "readers": {"text/plain": "tests.faults.extractors:WordsReader"},
             "plugins": ["tests"],
             "extractors": [
                 {"name": "tests.faults.extractors:WordExtractor", "options": options},
@@ -108,6 +108,9 @@ class House:
 
     def said(self, **options):
         return {(row["text"], row["score"], row["model_version"]) for row in self.rows("entities", **options)}
+
+    def versions(self):
+        return {row["model_version"] for row in self.rows("entities", where="model = 'word-list'")}
 
     def tables(self):
         return {table: self.lake.read(table) for table in TABLES}
@@ -210,16 +213,14 @@ def test_a_document_on_which_the_model_fails_keeps_its_rows_and_is_named(house):
         1,
         0,
     )
-    assert house.said(doc_ids=failed) == {
-        ("aspirin", 0.5, "1.0"), ("2 mg", None, None), ("3 mg", None, None),
+    assert {(text, score) for text, score, _ in house.said(doc_ids=failed)} == {
+        ("aspirin", 0.5), ("2 mg", None), ("3 mg", None),
     }  # fmt: skip
     assert {row["status"] for row in house.rows("documents", doc_ids=failed)} == {"extracted"}
     refused = house.rows("quarantine", where="scope = 'row'")
-    assert {(row["code"], row["table_name"]) for row in refused} == {
-        ("entities.alignment", "entities"), ("relations.alignment", "relations"),
-    }  # fmt: skip
+    assert {(row["code"], row["table_name"]) for row in refused} == {("entities.numbers", "entities")}
     assert {row["doc_id"] for row in refused} == {house.doc_id("seven")}
-    assert "RAISE" not in str(report.as_dict())
+    assert "STUMBLE" not in str(report.as_dict())
     assert house.lake.read("page_text").num_rows == pages
     house.assert_clean()
 
@@ -314,7 +315,7 @@ def test_one_table_without_the_other_keeps_links_and_mentions_together(house, ta
     report = house.reprocess(settings(relator="2.0"), tables=[table])
 
     assert report.tally.done == 6
-    versions = {row["model_version"] for row in house.rows("entities") if row["model"]}
+    versions = house.versions()
     makers = {row["extractor"] for row in house.rows("relations")}
     assert versions == ({"2.0"} if table == "entities" else {"1.0"})
     assert makers == ({"neighbours@2.0"} if table == "relations" else {"neighbours@1.0"})
@@ -355,11 +356,11 @@ def test_an_interrupted_call_is_gone_on_with_by_the_next(house, monkeypatch):
     report = house.reprocess(config)
 
     assert (report.found.current, report.tally.done + report.tally.partial) == (4, 3)
-    assert {row["model_version"] for row in house.rows("entities") if row["model"]} == {"2.0"}
+    assert house.versions() == {"2.0"}
     house.assert_clean()
 
 
-@pytest.mark.parametrize(("when", "number"), [("after", 1), ("after", 2), ("before", 5)])
+@pytest.mark.parametrize(("when", "number"), [("after", 1), ("before", 5)])
 def test_a_reprocess_that_is_killed_is_completed_by_the_next(house, when, number):
     script = (
         "import sys; from tests.faults.lake import die_at_commit; from tests.test_reprocess import *\n"
@@ -382,7 +383,7 @@ def test_a_reprocess_that_is_killed_is_completed_by_the_next(house, when, number
 
     assert report.tally.done + report.tally.partial == 7
     assert len(house.lake.current()) == 8
-    assert {row["model_version"] for row in house.rows("entities") if row["model"]} == {"2.0"}
+    assert house.versions() == {"2.0"}
     house.assert_clean()
 
 
@@ -491,9 +492,8 @@ def test_a_run_is_taken_back_and_noted(house, pool):
     house.assert_clean()
 
 
-def test_reading_again_replaces_the_text_where_the_document_still_is(filled, house, pool):
+def test_reading_again_replaces_the_text_where_the_document_still_is(house, pool):
     again(house, pool)
-    shutil.copytree(filled.inbox, house.base / "inbox")
     gone = house.doc_id("three")
     uris = {row["doc_id"]: row["uri"] for row in house.rows("sources")}
     kept = Path(uris[gone])
@@ -508,9 +508,9 @@ def test_reading_again_replaces_the_text_where_the_document_still_is(filled, hou
     texts = {row["doc_id"]: row["text_extraction_id"] for row in house.rows("documents")}
     assert {doc_id for doc_id, text in texts.items() if text is not None} == {gone}
     house.assert_clean()
-    assert (
-        reread(house.lake, config=settings(), policy=POLICY, which=EVERYTHING, workers=1).tally.skipped == 7
-    )
+    back = reread(house.lake, config=settings(), policy=POLICY, which=EVERYTHING, workers=1)
+    assert (back.tally.done, back.tally.skipped, back.unreachable) == (1, 6, 0)
+    house.assert_clean()
 
 
 def test_groups_wait_in_a_queue_and_whoever_takes_one_reprocesses_it(house, pool):

@@ -311,7 +311,9 @@ class _Pipeline:
         if not at_once:
             self.tell("close")
             self._thread.join(_CLOSE_S)
-        self._ray.kill(self._desk)  # the source fails without it, and the execution with the source
+        self._ray.kill(
+            self._desk
+        )  # the source fails without it, the execution with the source, and the stages end
         self._thread.join(_CLOSE_S)
 
 

@@ -6,6 +6,7 @@ import logging
 import os
 import secrets
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -129,10 +130,14 @@ def session(*, cpus: int) -> Iterator[Any]:
 
 
 def _library(*, local: bool) -> Any:
-    for name, value in (_EVERYWHERE | _HERE if local else _EVERYWHERE).items():
-        os.environ.setdefault(name, value)  # before the import: Ray looks at some of them only then
-    if local and os.environ["RAY_AUTH_MODE"] == "token":
-        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+    """Ray, imported with our settings; some of them it looks at only then."""
+    wanted = _EVERYWHERE | _HERE if local else _EVERYWHERE
+    came_before = sys.modules.get("ray") is not None and not all(name in os.environ for name in wanted)
+    if not came_before:
+        for name, value in wanted.items():
+            os.environ.setdefault(name, value)
+        if local and os.environ["RAY_AUTH_MODE"] == "token":
+            os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
     try:
         import ray
         import ray.data
@@ -140,8 +145,18 @@ def _library(*, local: bool) -> Any:
         raise MissingToolError(
             "the Ray engine needs the extra: pip install 'lifescience-extractor[ray]'"
         ) from None
-    for name in ("ray", "ray.data"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+    if came_before and local and not ray.is_initialized():
+        raise ExtractorError(
+            "Ray was imported before this engine could keep it to this machine",
+            code="ray.failed",
+            hint="Developer: let the engine import Ray, or call ray.init() before.",
+        )
+    logging.getLogger("ray").setLevel(logging.ERROR)
+    told = logging.getLogger("ray.data")
+    told.setLevel(logging.WARNING)  # its file gets some lines per task otherwise
+    for handler in told.handlers:
+        if isinstance(handler, logging.StreamHandler):
+            handler.setLevel(logging.CRITICAL)  # what ends the pipeline is an error of ours, or no error
     return ray
 
 

@@ -13,6 +13,7 @@ import logging
 import os
 import pickle
 import sys
+import threading
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-MOST_TRIES = 3
+MOST_TRIES = 2
 """A document whose actor died so often while it was at it is given up."""
 
 
@@ -148,6 +149,10 @@ class Desk:
         """Why the stages cannot go on."""
         return self._error
 
+    async def gone(self) -> None:
+        """Never answers: who waits for it learns when the desk ends, and how is an error of Ray."""
+        await asyncio.Event().wait()
+
     async def models(self) -> tuple[tuple[str, str], ...] | None:
         """The models behind both stages, as soon as they are known; None when a stage failed."""
         while len(self._models) < 2 and self._error is None:
@@ -189,7 +194,7 @@ class _Stage:
 
     A document that crashes, hangs or overeats takes that process along and not
     the actor. What kills the actor all the same has Ray start a new one, which
-    is given the same chunk.
+    is given the same chunk. It ends with its desk, whatever it is at.
 
     Raises:
         ExtractorError: what the worker cannot do without is missing.
@@ -205,6 +210,7 @@ class _Stage:
         )  # else each worker process would import Ray's main program
         self._desk = desk
         self._life = uuid4().hex
+        threading.Thread(target=_end_with, args=(desk,), daemon=True).start()
         setup: Setup = ray.get(desk.setup.remote())
         os.environ.update(setup.environment)
         configure(setup.config.log_level, setup.config.telemetry.log_format, sys.stderr)
@@ -241,6 +247,16 @@ class _Stage:
 
     def _end(self, job: Job) -> None:
         self._desk.end.remote(self.part, job.doc_id, self._life, self._pool.statistics)
+
+
+def _end_with(desk: Any) -> None:
+    """End this process when the desk ends: an execution that is given up leaves its busy actors to their work."""
+    import ray
+
+    try:
+        ray.get(desk.gone.remote())
+    except ray.exceptions.RayActorError:
+        os._exit(1)
 
 
 class Read(_Stage):

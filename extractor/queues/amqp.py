@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import heapq
 import time
+from collections import Counter, deque
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -24,10 +25,11 @@ from extractor.queues.amqp_link import Link
 from extractor.queues.amqp_message import CODE, DIED_AT, TRIES, body_of, letter_of, tries_of
 from extractor.queues.broker_url import parse_broker_url
 from extractor.queues.chunks import chunks
-from extractor.queues.lanes import MAX_LANES, Turns, lane_no
+from extractor.queues.lanes import MAX_LANES, Turns, deal, lane_no
 from extractor.queues.message import decode, encode
 
-_POLL_S: Final = 0.2
+_SHORT_PAUSE_S: Final = 0.05
+_LONG_PAUSE_S: Final = 0.5
 _CHUNK: Final = 250  # messages that wait for their confirmation at once
 _DELAYS_S: Final = (*(2**step for step in range(13)), 16_384, 65_536)
 """The delays that there are: up to 68 minutes by doubling, then 4.5 and 18 hours."""
@@ -42,8 +44,12 @@ class _Held:
     tag: int
     lane: str
     body: bytes = field(repr=False)
+    jobs: tuple[QueuedJob, ...] = field(repr=False)
     tries: int
     ends: float
+
+    def is_of(self, tenants: frozenset[str]) -> bool:
+        return any(job.tenant in tenants for job in self.jobs)
 
 
 class AmqpQueue:
@@ -65,7 +71,7 @@ class AmqpQueue:
         self._turns = Turns(self._lanes)
         self._link: Link | None = None
         self._held: set[_Held] = set()
-        self._aside: dict[str, _Held] = {}
+        self._aside: list[_Held] = []  # got for tenants that were full
         self._unsure: set[str] = set()  # lanes with acknowledgements since a message was got
 
     def __repr__(self) -> str:
@@ -86,7 +92,7 @@ class AmqpQueue:
     def receive_batch(
         self, limit: int, *, lease_s: float, wait_s: float = 0.0, full_tenants: Collection[str] = ()
     ) -> list[Delivery]:
-        until = time.monotonic() + wait_s
+        until, pause_s = time.monotonic() + wait_s, _SHORT_PAUSE_S
         with self._using() as link:
             self._give_back_expired(link)
             while True:
@@ -95,7 +101,8 @@ class AmqpQueue:
                 left = until - time.monotonic()
                 if deliveries or left <= 0:
                     return deliveries
-                time.sleep(min(_POLL_S, left))
+                time.sleep(min(pause_s, left))
+                pause_s = min(2 * pause_s, _LONG_PAUSE_S)
 
     def extend(self, deliveries: Sequence[Delivery], *, lease_s: float) -> list[Delivery]:
         """As the port says; when the connection broke, all that was held on it is lost."""
@@ -165,7 +172,7 @@ class AmqpQueue:
             if dead:
                 return link.purge(self._dead)
             gone = len(self._aside)
-            self._release(link, [*self._aside.values()])
+            self._release(link, self._aside)
             return gone + sum(link.purge(queue) for queue in (*self._all_lanes, *self._delays.values()))
 
     def close(self) -> None:
@@ -174,7 +181,7 @@ class AmqpQueue:
             # A connection that broke has nothing left to give back
             with suppress(QueueError):
                 self._make_sure(self._link)
-                self._give_back(self._link, [*self._aside.values()])
+                self._give_back(self._link, self._aside)
                 self._link.close()
         self._drop()
 
@@ -239,53 +246,70 @@ class AmqpQueue:
     def _sweep(self, link: Link, limit: int, lease_s: float, full: frozenset[str]) -> list[Delivery]:
         found: list[Delivery] = []
         for priority in PRIORITIES:
-            asked = self._turns.order(priority)
-            while asked and len(found) < limit:
-                for lane in asked[: limit - len(found)]:
-                    delivery = self._next(link, lane, lease_s, full)
-                    if delivery is None:
-                        asked.remove(lane)
-                    else:
-                        found.append(delivery)
+            if len(found) >= limit:
+                break
+            stock = {lane: self._in_stock(link, lane, full) for lane in self._turns.order(priority)}
+            while dealt := deal(stock, limit - len(found)):
+                portions = {}
+                for lane, count in Counter(dealt).items():
+                    portions[lane] = self._taken(link, lane, count, lease_s, full)
+                    stock[lane] -= count
+                for lane in dealt:
+                    if portions[lane]:
+                        held = portions[lane].popleft()
+                        held.ends = time.monotonic() + lease_s
+                        self._held.add(held)
+                        found.append(Delivery(jobs=held.jobs, attempt=held.tries + 1, receipt=held))
                         self._turns.served(priority, lane)
         return found
 
-    def _next(self, link: Link, lane: str, lease_s: float, full: frozenset[str]) -> Delivery | None:
-        """The next delivery of a lane; None when it is empty or stands before a message of a full tenant."""
-        while (held := self._aside.pop(lane, None) or self._fetched(link, lane)) is not None:
-            try:
-                jobs = decode(held.body)
-            except QueueMessageError as error:
-                self._bury(link, held, error.code)
-                continue
-            now = time.monotonic()
-            if any(job.tenant in full for job in jobs):
-                held.ends = held.ends or now + lease_s
-                self._aside[lane] = held
-                return None
-            held.ends = now + lease_s
-            self._held.add(held)
-            return Delivery(jobs=jobs, attempt=held.tries + 1, receipt=held)
-        return None
+    def _in_stock(self, link: Link, lane: str, full: frozenset[str]) -> int:
+        """How many messages a lane may give: asking that is cheap, and a quorum queue syncs its disk to say no."""
+        aside = [held.is_of(full) for held in self._aside if held.lane == lane]
+        # Behind a message of a full tenant there may be as many more: no more are got while one waits here
+        return aside.count(False) + (0 if True in aside else link.count(lane))
 
-    def _fetched(self, link: Link, lane: str) -> _Held | None:
-        while (message := link.get(lane)) is not None:
-            held = _Held(
-                tag=message.delivery_tag, lane=lane, body=body_of(message), tries=tries_of(message), ends=0.0
-            )
-            if self._quorum or not message.delivery_info.get("redelivered"):
-                return held
+    def _taken(self, link: Link, lane: str, count: int, lease_s: float, full: frozenset[str]) -> deque[_Held]:
+        """Messages of a lane, those first that were put aside; those of full tenants are put aside."""
+        usable = [held for held in self._aside if held.lane == lane and not held.is_of(full)][:count]
+        self._aside = [held for held in self._aside if held not in usable]
+        taken = deque(usable)
+        if len(taken) < count:
+            for message in link.take(lane, count - len(taken)):
+                held = self._understood(link, lane, message)
+                if held is None:
+                    continue
+                if held.is_of(full):
+                    held.ends = time.monotonic() + lease_s
+                    self._aside.append(held)
+                else:
+                    taken.append(held)
+        return taken
+
+    def _understood(self, link: Link, lane: str, message: Any) -> _Held | None:
+        """A message that was got; None when it went to the dead letters or back."""
+        body = body_of(message)
+        held = _Held(
+            tag=message.delivery_tag, lane=lane, body=body, jobs=(), tries=tries_of(message), ends=0.0
+        )
+        if not self._quorum and message.delivery_info.get("redelivered"):
             # A classic queue tells only that it was tried before; written down, no message is tried for ever
             self._send_again(link, held, tries=held.tries + 1)
-            link.ack([held.tag])
-        return None
+            self._release(link, [held])
+            return None
+        try:
+            held.jobs = decode(body)
+        except QueueMessageError as error:
+            self._bury(link, held, error.code)
+            return None
+        return held
 
     def _give_back_expired(self, link: Link) -> None:
         now = time.monotonic()
         for held in [one for one in self._held if one.ends <= now]:
             link.requeue(held.tag)
             self._held.discard(held)
-        self._give_back(link, [one for one in self._aside.values() if one.ends <= now])
+        self._give_back(link, [one for one in self._aside if one.ends <= now])
 
     def _give_back(self, link: Link, ones: Sequence[_Held]) -> None:
         """Messages that were got and not delivered go to the end of their lane: that is no try."""
@@ -301,9 +325,9 @@ class AmqpQueue:
         it has done all that came before; the first time it may have kept some back.
         """
         for lane in [*self._unsure] * 2 if self._quorum else ():
-            held = self._fetched(link, lane)
-            if held is not None:
-                self._give_back(link, [held])
+            for message in link.take(lane, 1):
+                held = self._understood(link, lane, message)
+                self._give_back(link, [] if held is None else [held])
         self._unsure.clear()
 
     def _send_again(self, link: Link, held: _Held, *, tries: int, delay_s: float = 0.0) -> None:
@@ -322,12 +346,11 @@ class AmqpQueue:
         """Acknowledge messages that this connection holds, and forget them."""
         for held in ones:
             self._held.discard(held)
-            if self._aside.get(held.lane) is held:
-                del self._aside[held.lane]
+        self._aside = [held for held in self._aside if held not in ones]
         link.ack([held.tag for held in ones])
         self._unsure |= {held.lane for held in ones}
         self._tell_leases(link)
 
     def _tell_leases(self, link: Link | None) -> None:
         if link is not None:
-            link.leased_until = max((one.ends for one in (*self._held, *self._aside.values())), default=None)
+            link.leased_until = max((one.ends for one in (*self._held, *self._aside)), default=None)

@@ -26,6 +26,9 @@ CONNECT_S: Final = 10.0
 ANSWER_S: Final = 60.0
 """A broker that is silent for so long does not answer: one that is out of memory or disk, for example."""
 
+_TAKEN_S: Final = 0.1
+"""Messages that stand in a queue come at once; after so long without one, others have taken them."""
+
 _LEASE_TICK_S: Final = 0.5
 """How exactly the end of the leases is kept."""
 
@@ -121,8 +124,28 @@ class Link:
             self._refused = False
             raise QueueError("RabbitMQ did not take a message: a queue is full, gone or without its majority")
 
+    def take(self, queue: str, count: int) -> list[Any]:
+        """At most ``count`` messages, held by this link until they are acknowledged.
+
+        Fewer when others were faster: the queue should have so many. Several are
+        consumed in one go, for a quorum queue syncs its disk for each that is asked for.
+        """
+        if count == 1:
+            message = self.get(queue)
+            return [] if message is None else [message]
+        come: list[Any] = []
+        take: Callable[[Any], None] = come.append
+        with self._use():
+            self._channel.basic_qos(0, count, a_global=False)
+            consumer = self._channel.basic_consume(queue, callback=take)
+            with suppress(TimeoutError):
+                while len(come) < count:
+                    self._raw.drain_events(timeout=_TAKEN_S)
+            self._channel.basic_cancel(consumer)
+        return come
+
     def get(self, queue: str) -> Any | None:
-        """The next message of a queue, held by this link until it is acknowledged."""
+        """The next message of a queue, held as above."""
         with self._use():
             return self._channel.basic_get(queue)
 
@@ -279,7 +302,7 @@ _ACKS_AT_ONCE: Final = 16
 """Half of what a quorum queue takes before it lets them wait."""
 
 _QUIET_S: Final = 2.0
-"""Messages that stand in a queue come at once; after so long without one, others have taken them."""
+"""As above, for looking at all of them."""
 
 
 @contextmanager

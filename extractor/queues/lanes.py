@@ -22,6 +22,20 @@ def lane_no(tenant: str, lanes: int) -> int:
     return int.from_bytes(blake2b(tenant.encode(), digest_size=8).digest(), "big") % lanes
 
 
+def deal(stock: Mapping[str, int], limit: int) -> list[str]:
+    """Whose message comes when: each lane one in turn, in the order given, while it has any; at most ``limit``."""
+    left = dict(stock)
+    dealt: list[str] = []
+    while len(dealt) < limit:
+        givers = [lane for lane, count in left.items() if count > 0][: limit - len(dealt)]
+        if not givers:
+            break
+        for lane in givers:
+            left[lane] -= 1
+        dealt += givers
+    return dealt
+
+
 class Turns:
     """Whose turn it is: of each priority, the lane that was served longest ago comes first."""
 

@@ -75,11 +75,11 @@ def reprocess(
         ConfigError: the selection or ``tables`` is wrong.
         ExtractorError: a tool is missing, or the lake cannot be read or written.
     """
-    started_s = time.monotonic()
     pipeline_of(config, (), tables)
     prepare(engine)
     selected = select(lake, which)
     with open_pool(engine, config, size=workers) as pool:
+        started_s = time.monotonic()
         pipeline = pipeline_of(config, pool.models, tables)
         run = Run(pipeline=pipeline)
         log.info("run %s: pipeline %s", run.run_id, pipeline.version)

@@ -55,6 +55,7 @@ class Outcome:
     dead: Counter[str]
     kills: int
     restarts: int
+    fills: int
     seconds: float
     left: object
     twice: int = 0
@@ -76,6 +77,7 @@ class Chaos:
     broker_restarts: int = 0
     lake_uri: str | None = None
     fill_disk: Callable[[bool], None] | None = None
+    disk_fills: int = 0
     expected: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -175,6 +177,7 @@ class Chaos:
         kills = restarts = 0
         next_kill_s = time.monotonic() + 2
         next_restart_s = time.monotonic() + 4
+        fills, next_fill_s, full_until_s = 0, time.monotonic() + 3, 0.0
         while not self._empty():
             assert time.monotonic() - started_s < time_limit_s, f"not done in time: {self._status()}"
             for index, process in enumerate(running):
@@ -190,12 +193,20 @@ class Chaos:
                 self.restart_broker()
                 restarts += 1
                 next_restart_s = time.monotonic() + self.random.uniform(5, 15)
+            if self.fill_disk and full_until_s and now >= full_until_s:
+                self.fill_disk(False)
+                full_until_s, next_fill_s = 0.0, now + self.random.uniform(3, 10)
+            elif self.fill_disk and fills < self.disk_fills and not full_until_s and now >= next_fill_s:
+                self.fill_disk(True)
+                fills, full_until_s = fills + 1, now + self.random.uniform(1, 4)
             time.sleep(0.1)
+        if self.fill_disk:
+            self.fill_disk(False)
         self._stop(running)
         while not self._empty():  # what a broker cannot tell to be with a worker was handed back
             running[:] = [self.start(until_empty=True)]
             assert running[0].wait(time_limit_s) == 0
-        return self._judge(kills, restarts, time.monotonic() - started_s)
+        return self._judge(kills, restarts, fills, time.monotonic() - started_s)
 
     def _stop(self, running: list[subprocess.Popen[bytes]]) -> None:
         for process in running:
@@ -223,7 +234,7 @@ class Chaos:
         status = self._status()
         return not isinstance(status, str) and not (status.ready or status.delayed or status.leased)
 
-    def _judge(self, kills: int, restarts: int, seconds: float) -> Outcome:
+    def _judge(self, kills: int, restarts: int, fills: int, seconds: float) -> Outcome:
         config = load_config(self.settings)
         policy = load_policy(folder("configs") / "policy.yaml")
         lake = Lake(str(self.lake_uri), config.lake)
@@ -242,6 +253,7 @@ class Chaos:
             dead=dead,
             kills=kills,
             restarts=restarts,
+            fills=fills,
             seconds=seconds,
             left=left,
             twice=len(states) - len({row["doc_id"] for row in states}),
@@ -260,6 +272,7 @@ def told(outcome: Outcome) -> str:
             "dead": dict(outcome.dead),
             "kills": outcome.kills,
             "broker_restarts": outcome.restarts,
+            "disk_fills": outcome.fills,
             "seconds": round(outcome.seconds, 1),
         }
     )

@@ -1,6 +1,8 @@
-"""An extractor of given words that can be told to break, and a relator of neighbours: two models that differ at will.
+"""An extractor of given words that can be told to break, a relator of neighbours, and a reader that refuses pages.
 
-With ``faults`` a document whose text says ``CRASH`` kills the process, ``RAISE``
+With them two models differ at will.
+
+With ``faults`` a document whose text says ``FALL`` kills the process, ``STUMBLE``
 raises what nobody expects (quoting the text), and ``BAD`` makes a row that breaks its contract.
 """
 
@@ -9,8 +11,26 @@ import re
 import signal
 from itertools import pairwise
 
+from extractor.document import Page, Word
 from extractor.records import Entity, Maker, Relation
 from extractor.spans import Span
+from tests.faults.readers import FaultyReader, _Reading
+
+
+class WordsReader(FaultyReader):
+    """The reader of plain text that breaks, with the white space between its words."""
+
+    def open(self, content, *, media_type, limits):
+        return _Words(content.decode(), media_type)
+
+
+class _Words(_Reading):
+    def _page(self, page_no, text):
+        page = super()._page(page_no, text)
+        if not isinstance(page, Page):
+            return page
+        words = tuple(Word(text=word, before=" " * (index > 0)) for index, word in enumerate(text.split()))
+        return Page(page_no=page_no, words=words)
 
 
 class WordExtractor:
@@ -22,9 +42,9 @@ class WordExtractor:
         self.label, self.score, self.faults = label, score, faults
 
     def entities(self, document):
-        if self.faults and "CRASH" in document.text:
+        if self.faults and "FALL" in document.text:
             os.kill(os.getpid(), signal.SIGSEGV)
-        if self.faults and "RAISE" in document.text:
+        if self.faults and "STUMBLE" in document.text:
             raise RuntimeError(document.text)
         for found in self.pattern.finditer(document.text):
             entity = Entity(
@@ -35,7 +55,7 @@ class WordExtractor:
                 score=self.score,
             )
             if self.faults and "BAD" in document.text:
-                object.__setattr__(entity, "alignment", "crooked")
+                object.__setattr__(entity, "score", 7.0)
             yield entity
 
 

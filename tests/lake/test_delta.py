@@ -24,7 +24,7 @@ def fresh(lake):
 def changed(monkeypatch, table, **changes):
     contract = replace(TABLES[table], **changes)
     monkeypatch.setitem(TABLES, table, contract)
-    for module in ("extractor.lake.work", "extractor.lake.commit"):
+    for module in ("extractor.lake.work", "extractor.lake.commit", "extractor.lake.write"):
         tables = tuple(
             contract if one.name == table else one for one in (*catalogue.DATA_TABLES, TABLES["documents"])
         )

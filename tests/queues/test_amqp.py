@@ -1,3 +1,5 @@
+import os
+import signal
 import socket
 import threading
 import time
@@ -16,7 +18,7 @@ from extractor.queues.broker_url import parse_broker_url
 from extractor.queues.message import encode
 from extractor.queues.opening import open_queue
 from tests.queues.brokers import Cable, answers, free_port
-from tests.queues.contract import LONG_S, QueueContract, ids, jobs_named
+from tests.queues.contract import HOLDER, LONG_S, QueueContract, ids, jobs_named
 
 HOST, PORT = "127.0.0.1", 5672
 OPTIONS = {"lanes": "8", "type": "quorum", "heartbeat": "20", "ca": ""}
@@ -111,6 +113,20 @@ class TestAmqpQueue(QueueContract):
 
         assert self.is_empty(open_again())
         assert queue.extend(held, lease_s=LONG_S) == []
+
+    def test_a_process_that_is_frozen_gives_its_messages_back_after_two_heartbeats(self, url, start):
+        # A machine that is gone looks no different to the broker
+        quick = url.replace("heartbeat=4", "heartbeat=1")
+        queue = open_queue(quick)
+        queue.put(jobs_named("one"))
+        holder = start(HOLDER.replace("sys.argv[1]", repr(quick)), 1, LONG_S)
+        assert holder.stdout.readline() == "one\n"
+        os.kill(holder.pid, signal.SIGSTOP)
+
+        (again,) = self.take(queue, 1, within_s=2 + self.slack_s)
+        queue.close()
+
+        assert again.attempt == 2
 
     def test_a_lease_that_ends_beside_a_renewed_one_ends_alone(self, queue, open_again):
         queue.put(jobs_named("kept", "forgotten"))

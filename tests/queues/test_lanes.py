@@ -7,7 +7,7 @@ from hypothesis import given, strategies as st
 
 from extractor.delivery import PRIORITIES
 from extractor.queues.chunks import chunks
-from extractor.queues.lanes import MAX_LANES, Turns, lane_no
+from extractor.queues.lanes import MAX_LANES, Turns, deal, lane_no
 
 
 @given(st.text(), st.integers(1, MAX_LANES))
@@ -36,6 +36,12 @@ def test_the_lane_that_was_served_longest_ago_comes_first():
 
     assert turns.order("normal") == ["b", "a", "c"]
     assert turns.order("urgent") == ["a", "b", "c"]
+
+
+def test_lanes_give_in_turns_as_long_as_they_have_any():
+    assert deal({"a": 1, "b": 3, "c": 0, "d": 2}, 10) == ["a", "b", "d", "b", "d", "b"]
+    assert deal({"a": 5, "b": 5, "c": 5}, 4) == ["a", "b", "c", "a"]
+    assert deal({"a": 0}, 4) == deal({"a": 4}, 0) == []
 
 
 @given(st.lists(st.integers(0, 30)), st.integers(1, 7), st.integers(30, 60))

@@ -38,7 +38,8 @@ class Server:
     """A Redis of the test's own, which it may kill."""
 
     def __init__(self, folder, *options):
-        self.port = free_port()
+        # In a cluster the port 10,000 above is used, too
+        self.port = next(port for port in iter(free_port, None) if port < 55_000)
         self._command = [
             "redis-server",
             "--port",
@@ -51,7 +52,6 @@ class Server:
             "",
         ]
         self._command += options
-        self.start()
 
     def start(self):
         self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -71,6 +71,7 @@ def server_with(tmp_path):
 
     def starting(*options):
         servers.append(Server(tmp_path, *options))
+        servers[-1].start()
         return servers[-1]
 
     yield starting
