@@ -360,9 +360,10 @@ class Work:
         if found.left:
             self._leases.hand_back(ticket, delay_s=0.0, code="worker.stopped", counted=False)
             return
-        if found.failures:
-            code = found.failures[0].code
-            log.warning("job %s: %d documents keep their rows (%s)", job.job_id, len(found.failures), code)
+        if found.failures or found.changed:
+            code = found.failures[0].code if found.failures else "lake.changed"
+            kept = len(found.failures) + found.changed
+            log.warning("job %s: %d documents keep their rows (%s)", job.job_id, kept, code)
             if ticket.delivery.attempt < self.config.worker.max_tries:
                 self.figures.metrics.retried(code)
                 self._leases.hand_back(ticket, delay_s=self._delay_s(ticket), code=code, counted=True)

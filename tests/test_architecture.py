@@ -36,7 +36,7 @@ ROWS = [
     },
     {"finding", "promotion"},
     {"pipeline", "evidence_chain"},
-    {"pool", "warm", "evidence_image", "item"},
+    {"pool", "warm", "evidence_image", "item", "origins"},
     {"outcome_rows", "engines"},
     {"extraction", "leases", "inspection", "evaluation"},
     {"run", "enqueue", "training", "acceptance"},

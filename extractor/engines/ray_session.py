@@ -6,11 +6,15 @@ import logging
 import os
 import secrets
 import shutil
+import signal
 import sys
 import tempfile
+import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from extractor.errors import ConfigError, ExtractorError, MissingToolError
@@ -24,6 +28,8 @@ _OBJECT_STORE_BYTES = 1024**3
 
 _LONGEST_FOLDER = 30
 """Ray keeps Unix sockets below its folder, and their paths end at 107 bytes."""
+
+_REMOVALS = 20
 
 _EVERYWHERE = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -113,20 +119,40 @@ def session(*, cpus: int) -> Iterator[Any]:
             "_node_ip_address": "127.0.0.1",
             "_temp_dir": folder,
         }
+    before = signal.getsignal(signal.SIGTERM) or signal.SIG_DFL
+    with redirect_stdout(
+        sys.stderr
+    ):  # Ray prints there what it thinks of dead processes; data goes to stdout
+        try:
+            _connect(ray, own)
+            _on_sigterm(_leave if before is signal.SIG_DFL else before)  # Ray's own handler ends in an abort
+            yield ray
+        finally:
+            ray.shutdown()
+            _on_sigterm(before)
+            if folder is not None:
+                _remove(folder)
+
+
+def _connect(ray: Any, own: dict[str, Any]) -> None:
     try:
         ray.init(log_to_driver=False, logging_level=logging.ERROR, **own)
     except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
-        _remove(folder)
         raise ExtractorError(
             f"Ray did not start ({type(error).__name__})",
             code="ray.failed",
             hint="Operator: check RAY_ADDRESS and that the cluster runs; without it, room in memory and /dev/shm.",
         ) from None
-    try:
-        yield ray
-    finally:
-        ray.shutdown()
-        _remove(folder)
+
+
+def _on_sigterm(handler: Any) -> None:
+    if threading.current_thread() is threading.main_thread():  # no other may say so
+        signal.signal(signal.SIGTERM, handler)
+
+
+def _leave(number: int, _frame: object) -> None:
+    """End the command as Ctrl-C does: by default agents of Ray would be left behind for a while."""
+    sys.exit(128 + number)
 
 
 def _library(*, local: bool) -> Any:
@@ -165,6 +191,9 @@ def _private_folder() -> str:
     return tempfile.mkdtemp(prefix="xr-", dir=base if len(base) <= _LONGEST_FOLDER else "/tmp")  # noqa: S108  # mode 700
 
 
-def _remove(folder: str | None) -> None:
-    if folder is not None:
+def _remove(folder: str) -> None:
+    for _ in range(_REMOVALS):  # processes of Ray may write a last line while they end
         shutil.rmtree(folder, ignore_errors=True)
+        if not Path(folder).exists():
+            return
+        time.sleep(0.1)

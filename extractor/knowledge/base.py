@@ -12,7 +12,7 @@ from __future__ import annotations
 import gzip
 import json
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -31,6 +31,9 @@ _GRAMS = 64_000
 
 _COMMON = 0.05
 """Grams that more than this share of the names have are looked up only where a name has few others."""
+
+_REMEMBERED = 4096
+"""So many questions are remembered with their answers, some 10 MB."""
 
 _LINE = 10
 
@@ -177,12 +180,20 @@ class KnowledgeBase:
             system=system, code=code, display=concept.display, vocabulary_version=self.vocabulary_version
         )
 
-    def near(self, key: str, most: int = 24) -> list[Near]:
+    def near(self, key: str, most: int = 24) -> tuple[Near, ...]:
         """Up to ``most`` names by falling cosine of their 3-grams with ``key``; ties by name."""
+        return self._near(key, most)
+
+    @cached_property
+    def _near(self) -> Callable[[str, int], tuple[Near, ...]]:
+        """The last questions with their answers: documents say the same names again and again."""
+        return lru_cache(_REMEMBERED)(self._look_near)
+
+    def _look_near(self, key: str, most: int) -> tuple[Near, ...]:
         index = self._grams
         grams = np.unique(_grams_of(f" {key} ".encode("utf-8", "surrogatepass")))
         if not len(grams) or not key:
-            return []
+            return ()
         weights = index.idf[grams]
         norm = float(np.sqrt((weights**2).sum()))
         counts = index.starts[grams + 1] - index.starts[grams]
@@ -192,14 +203,14 @@ class KnowledgeBase:
         parts = [index.rows[index.starts[gram] : index.starts[gram + 1]] for gram in grams.tolist()]
         rows = np.concatenate(parts)
         if not len(rows) or not norm:
-            return []
+            return ()
         sizes = np.array([len(part) for part in parts])
         scores = np.bincount(rows, np.repeat(weights**2, sizes), minlength=len(self.names))
         scores = scores / (index.norms * norm)
         kept = min(most, len(scores))
         best = np.argpartition(scores, len(scores) - kept)[-kept:]
         ranked = sorted((-float(scores[row]), int(row)) for row in best if scores[row] > 0.0)
-        return [Near(row, self.names.line(row), min(1.0, -score)) for score, row in ranked]
+        return tuple(Near(row, self.names.line(row), min(1.0, -score)) for score, row in ranked)
 
     @cached_property
     def _grams(self) -> _Grams:

@@ -11,7 +11,7 @@ T = TypeVar("T")
 def chunks(
     items: Iterable[T], *, count: int, total: int | None = None, size: Callable[[T], int] = lambda _item: 0
 ) -> Iterator[list[T]]:
-    """Portions of at most ``count`` items, and of at most ``total`` of their sizes; an item never stands alone empty.
+    """Portions of at most ``count`` items that weigh at most ``total`` together; a heavier item stands alone.
 
     Items are taken from their source as the portions are asked for.
     """

@@ -9,20 +9,20 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from extractor import __version__
 from extractor.config import Config
 from extractor.errors import ConfigError, ContractError
-from extractor.governance.inventory import Entry
 from extractor.lake.carry import STAMPS, Reviews, stamped
 from extractor.lake.commit import Batch, commit
 from extractor.lake.files import DocumentFiles, iter_documents
 from extractor.lake.retag import INVENTORY_COLUMNS
 from extractor.lake.selection import Which, select
 from extractor.lineage import Pipeline, fingerprint
+from extractor.origins import entry_of
 from extractor.pipeline import Job, Outcome
 from extractor.tables.catalogue import table_named
 from extractor.tables.operations import quarantine_row
@@ -42,7 +42,6 @@ REPLACED = ("entities", "relations")
 SEEN = ("doc_id", "extraction_id", "run_id", "status", *INVENTORY_COLUMNS)
 """Columns of ``documents`` that must be as they were when a document's new rows are written."""
 
-_ENTRY_COLUMNS = tuple(one.name for one in fields(Entry) if one.name != "source")
 _WAIT_S = 1.0
 
 
@@ -185,11 +184,6 @@ def reprocess_documents(
 def stored_documents(lake: Lake, doc_ids: Collection[str]) -> dict[str, dict[str, Any]]:
     """The rows of ``documents`` by doc_id."""
     return {row["doc_id"]: row for row in lake.read("documents", doc_ids=doc_ids).to_pylist()}
-
-
-def entry_of(document: Mapping[str, Any]) -> Entry:
-    """The governance of a document as its row has it."""
-    return Entry(**{name: document[name] for name in _ENTRY_COLUMNS}, source=document["governance_source"])
 
 
 @dataclass(kw_only=True)

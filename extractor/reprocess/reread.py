@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from extractor.config import Config
-from extractor.errors import ConfigError
-from extractor.governance.inventory import Entry, Inventory
 from extractor.governance.policy import Policy
 from extractor.lake.selection import Which, select
+from extractor.origins import find_origins, with_carriers
 from extractor.pool import PoolStatistics
-from extractor.reprocess.documents import entry_of
 from extractor.run import Progress, run
-from extractor.sources import Source, find_sources
 from extractor.tally import Tally
 
 if TYPE_CHECKING:
@@ -59,45 +55,23 @@ def reread(
     """
     chosen = sorted(select(lake, which, begun=False).extractions)[:limit]
     documents = {row["doc_id"]: row for row in lake.read("documents").to_pylist()}
-    carriers = _with_carriers(chosen, documents)
-    entries = {doc_id: entry_of(documents[doc_id]) for doc_id in carriers}
-    sources: dict[str, Source] = {}
-    by_address: dict[str, Entry] = {}
-    reachable: set[str] = set()
-    for row in lake.read("sources", columns=["doc_id", "uri", "attachment_no"]).to_pylist():
-        if row["doc_id"] in carriers and not row["attachment_no"]:
-            source = _find(row["uri"], config)
-            if source is not None:
-                sources[row["uri"]] = source
-                by_address[row["uri"]] = entries[row["doc_id"]]
-                reachable.add(row["doc_id"])
+    origins = find_origins(lake, chosen, documents, config=config, policy=policy)
     tally, statistics = run(
-        list(sources.values()),
+        origins.sources,
         lake,
         config=config,
-        inventory=Inventory(policy, by_address, entries),
+        inventory=origins.inventory,
         workers=workers,
         on_progress=on_progress,
         kind="reprocess",
-        again=_with_carriers(_of_older_text(chosen, documents), documents),
+        again=with_carriers(_of_older_text(chosen, documents), documents),
     )
     return Reread(
         tally=tally,
         statistics=statistics,
         selected=len(chosen),
-        unreachable=sum(_outermost(doc_id, documents) not in reachable for doc_id in chosen),
+        unreachable=sum(_outermost(doc_id, documents) not in origins.reachable for doc_id in chosen),
     )
-
-
-def _with_carriers(doc_ids: Iterable[str], documents: Mapping[str, Mapping[str, Any]]) -> frozenset[str]:
-    """The documents and those that carry them, up to the outermost."""
-    found: set[str] = set()
-    for doc_id in doc_ids:
-        one: str | None = doc_id
-        while one is not None and one in documents and one not in found:
-            found.add(one)
-            one = documents[one]["parent_doc_id"]
-    return frozenset(found)
 
 
 def _of_older_text(doc_ids: Iterable[str], documents: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -111,13 +85,3 @@ def _outermost(doc_id: str, documents: Mapping[str, Mapping[str, Any]]) -> str:
         seen.add(parent)
         doc_id = parent
     return doc_id
-
-
-def _find(uri: str, config: Config) -> Source | None:
-    if "://" not in uri:
-        path = Path(uri)
-        return Source(uri, path.stat().st_size) if path.is_file() else None
-    try:
-        return find_sources([uri], storage_options=config.sources.storage_options)[0]
-    except ConfigError:
-        return None

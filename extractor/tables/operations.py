@@ -18,7 +18,12 @@ RUNS = Table(
     key=("run_id",),
     columns=(
         Column(name="run_id", dtype="string", nullable=False, description="Name of the run."),
-        Column(name="kind", dtype="string", nullable=False, description="run or retry."),
+        Column(
+            name="kind",
+            dtype="string",
+            nullable=False,
+            description="run, retry, worker, reprocess or rollback.",
+        ),
         Column(name="started_at", dtype="timestamp", nullable=False, description="UTC."),
         Column(name="ended_at", dtype="timestamp", nullable=False, description="UTC."),
         Column(name="pipeline_version", dtype="string", nullable=False, description="Pipeline that ran."),
@@ -58,7 +63,12 @@ LEDGER = Table(
             nullable=False,
             description="Delta version of the ledger that this row made; of two claims on a document the later holds.",
         ),
-        Column(name="kind", dtype="string", nullable=False, description="extract, maintain or retag."),
+        Column(
+            name="kind",
+            dtype="string",
+            nullable=False,
+            description="extract, reprocess, rollback, retag or maintain.",
+        ),
         Column(name="run_id", dtype="string", nullable=False, description="The run that wrote it."),
         Column(name="committed_at", dtype="timestamp", nullable=False, description="UTC."),
         Column(

@@ -282,3 +282,25 @@ def test_a_run_that_no_batch_is_of_and_a_lake_that_is_not_there_are_said_to_be_s
     for run_id in ("nobody's", "run-tags"):
         with pytest.raises(ConfigError, match="no batch"):
             rollback(lake, run_id, own_run_id="run-3")
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["there", "gone"])
+def test_a_lake_in_an_object_store_is_taken_back_too(s3, findings, lost):
+    s3.client.create_bucket(Bucket="bucket")
+    options = settings(storage_options=s3.lake_options)
+    lake = Lake("s3://bucket/lake", options)
+    commit(lake, make_batch([A, B]))
+    before = rows_of(lake, A, B)
+    commit(lake, reprocess_batch(lake, [A], change=fewer))
+    if lost:
+        maintain(
+            Lake("s3://bucket/lake", settings(storage_options=s3.lake_options, vacuum_hours=0)), run_id="m"
+        )
+        with pytest.raises(LakeError, match="gone"):
+            rollback(lake, "run-2", own_run_id="run-3")
+        return
+
+    assert rollback(lake, "run-2", own_run_id="run-3").restored == 1
+
+    assert same(before, rows_of(lake, A, B))
+    assert findings(lake) == {}
