@@ -1,5 +1,6 @@
 """The stages on Ray: the same rows as on this machine, and nothing lost when its processes die."""
 
+import asyncio
 import hashlib
 import os
 import shutil
@@ -12,15 +13,19 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+import extractor
 from extractor.cli import main
 from extractor.config import load_config
 from extractor.engines import ray_pool, ray_session
-from extractor.errors import ConfigError, MissingToolError
+from extractor.engines.ray_stages import Desk, joined
+from extractor.errors import ConfigError, ExtractionError, MissingToolError
 from extractor.governance.inventory import Entry, load_inventory
 from extractor.governance.policy import load_policy
 from extractor.lake.store import Lake
 from extractor.lake.verify import verify
-from extractor.pipeline import Job
+from extractor.lineage import Pipeline
+from extractor.pipeline import Job, Outcome
+from extractor.pool import PoolStatistics
 from extractor.resources import folder
 from extractor.run import run, run_in
 from extractor.sources import find_sources
@@ -184,6 +189,34 @@ def test_offering_the_same_outcomes_again_doubles_no_row(house, pool):
     assert {table: house.rows(table) for table in before} == before
 
 
+def test_stored_pages_are_searched_and_not_read_again(fixtures, pool):
+    on_ray, *_ = fixtures
+    (document,) = [row for row in on_ray.rows("documents") if row["media_type"] == "text/markdown"]
+    doc_id = document["doc_id"]
+    pipeline = Pipeline(code_version="1", config_sha256="2", models=pool.models)
+    pool.submit(
+        Job(
+            doc_id=doc_id,
+            stored=on_ray.lake.read("page_text", doc_ids=[doc_id]),
+            entry=Entry(classification="PHI", consent_scope="none"),
+            run_id="again",
+            pipeline=pipeline,
+        )
+    )
+    outcome = None
+    while outcome is None:
+        outcome = next(iter(pool.collect()), None)
+
+    assert (outcome.doc_id, outcome.status, set(outcome.tables)) == (
+        doc_id,
+        "extracted",
+        {"entities", "relations"},
+    )
+    assert sorted(outcome.tables["entities"].column("row_id").to_pylist()) == sorted(
+        row["row_id"] for row in on_ray.rows("entities") if row["doc_id"] == doc_id
+    )
+
+
 class Killer:
     """Kills the Ray process of a title each time when so many documents are through."""
 
@@ -336,3 +369,98 @@ def test_a_stage_asks_for_a_gpu_when_its_configuration_does(overrides, cpus, gpu
 def test_a_gpu_that_the_cluster_does_not_have_is_missing():
     with pytest.raises(MissingToolError, match="no GPU"):
         ray_session.plan(load_config(overrides=TORCH), size=2, cpus=2, gpus=0)
+
+
+JOBS = [(f"d{number}", b"x") for number in range(20)]
+
+
+def test_a_chunk_asked_for_again_holds_what_is_not_done():
+    desk = Desk(CONFIG, {})
+    desk.add(JOBS[:2])
+    desk.add(JOBS[2:3])
+    desk.done(["d0", "d2"])
+    desk.close()
+
+    chunks = [asyncio.run(desk.chunk(index)) for index in range(3)]
+
+    assert [chunk and [task.doc_id for task in chunk] for chunk in chunks] == [["d1"], [], None]
+
+
+def test_who_asks_for_a_chunk_waits_until_there_is_one():
+    async def ask():
+        desk = Desk(CONFIG, {})
+        asked = asyncio.create_task(desk.chunk(0))
+        await asyncio.sleep(0)
+        assert not asked.done()
+        desk.add(JOBS[:1])
+        return await asked
+
+    assert [task.doc_id for task in asyncio.run(ask())] == ["d0"]
+
+
+def test_a_try_counts_until_it_came_to_an_end():
+    desk = Desk(CONFIG, {})
+    tries = [desk.begin("read", "d0"), desk.begin("read", "d0"), desk.begin("find", "d0")]
+    desk.end("read", "d0", "life", PoolStatistics(peak_worker_bytes=7))
+
+    assert tries == [1, 2, 1]
+    assert desk.begin("read", "d0") == 1
+    assert desk.statistics().peak_worker_bytes == 7
+
+
+def test_nodes_with_other_models_or_another_version_are_refused():
+    models = (("ner@1", "aa"),)
+    for version, others in (("0.0.0", models), (extractor.__version__, (("ner@1", "bb"),))):
+        desk = Desk(CONFIG, {})
+        assert desk.ready("find", extractor.__version__, models) is None
+        assert desk.ready("read", extractor.__version__, ()) is None
+        assert asyncio.run(desk.models()) == models
+        assert isinstance(desk.ready("find", version, others), ConfigError)
+        assert asyncio.run(desk.models()) is None
+
+
+def test_what_finding_refuses_is_refused_with_the_type_that_reading_saw():
+    read = Outcome(doc_id="d0", status="extracted", media_type="text/plain", stage_s={"read": 1.0})
+    found = Outcome.refused("d0", ExtractionError(), stage="extract", stage_s={"extract": 2.0})
+    job = Job(doc_id="d0", entry=Entry(classification="PHI", consent_scope="none"))
+
+    outcome = joined(read, job, found)
+
+    assert (outcome.status, outcome.code, outcome.stage) == ("quarantined", "extraction.failed", "extract")
+    assert (outcome.media_type, outcome.tables) == ("text/plain", {})
+    assert outcome.stage_s == {"read": 1.0, "extract": 2.0}
+
+
+class Told:
+    """A pipeline that only writes down what it is told."""
+
+    def __init__(self):
+        self.chunks = []
+
+    def tell(self, method, jobs):
+        assert method == "add"
+        self.chunks.append(len(jobs))
+
+
+@pytest.mark.parametrize(
+    ("documents", "under_way", "bytes_each", "chunks"),
+    [
+        pytest.param(3, 0, 10, [1, 1, 1], id="few-are-shared"),
+        pytest.param(32, 0, 10, [8, 8, 8, 8], id="full-ones"),
+        pytest.param(3, 16, 10, [], id="few-wait-while-stages-are-busy"),
+        pytest.param(10, 16, 10, [8], id="full-ones-go-at-once"),
+        pytest.param(4, 16, 600_000, [1, 1, 1], id="large-ones-go-alone"),
+    ],
+)
+def test_small_documents_go_out_together_unless_stages_would_be_idle(
+    documents, under_way, bytes_each, chunks
+):
+    pool = ray_pool.RayPool(CONFIG, size=2)
+    pool._size, pool._pipeline = 2, Told()
+    pool._jobs = {f"busy{number}": b"" for number in range(under_way)}
+    pool._jobs |= {f"d{number}": bytes(bytes_each) for number in range(documents)}
+    pool._waiting = [f"d{number}" for number in range(documents)]
+
+    pool._send()
+
+    assert pool._pipeline.chunks == chunks

@@ -8,6 +8,7 @@ nobody waits for the slowest document of a round.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import pickle
@@ -218,7 +219,7 @@ class RayPool:
 
     def _stop(self, pipeline: _Pipeline) -> None:
         self._last_statistics = pipeline.ask("statistics", self._last_statistics)
-        pipeline.stop(at_once=bool(self._jobs))
+        pipeline.stop(at_once=bool(self._jobs) or not pipeline.began)
 
 
 class _Pipeline:
@@ -229,6 +230,7 @@ class _Pipeline:
         settings = {name: value for name, value in os.environ.items() if name.startswith("EXTRACTOR_")}
         self._desk = ray.remote(Desk).options(num_cpus=0).remote(config, settings)
         self._dataset = self._planned(planned)
+        self.began = False
         self.came: queue.Queue[Sequence[Task] | str] = queue.Queue()
         self._thread = threading.Thread(target=self._run, name="ray-pipeline", daemon=True)
         self._thread.start()
@@ -296,15 +298,15 @@ class _Pipeline:
     def models(self) -> tuple[tuple[str, str], ...] | None:
         """The models behind the stages, once both are ready; None when they will not be."""
         answer = self._desk.models.remote()
+        found: tuple[tuple[str, str], ...] | None = None
         while self._thread.is_alive():
             ready, _ = self._ray.wait([answer], timeout=_TICK_S)
             if ready:
-                try:
-                    found: tuple[tuple[str, str], ...] | None = self._ray.get(answer)
-                except self._ray.exceptions.RayError:
-                    return None
-                return found
-        return None
+                with contextlib.suppress(self._ray.exceptions.RayError):
+                    found = self._ray.get(answer)
+                break
+        self.began = found is not None
+        return found
 
     def stop(self, *, at_once: bool) -> None:
         """End the execution; ``at_once`` without waiting for documents under way."""

@@ -34,6 +34,7 @@ _REMOVALS = 20
 _EVERYWHERE = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
+    "RAY_ENABLE_AUTO_CONNECT": "0",  # else a thread that comes late starts another one
     "RAY_BACKEND_LOG_LEVEL": "fatal",
 }
 _HERE = {

@@ -38,7 +38,7 @@ MOST_TRIES = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """One document in a chunk: what is still to do, or what came of it; neither when it is long done.
+    """One document in a chunk: what is still to do, or what came of it.
 
     ``read`` is what the reading found, without its rows: those are the job's ``stored``.
     """
@@ -77,13 +77,13 @@ class Desk:
     """Hands out jobs and hears how the stages are. An actor on whose methods several may wait at a time.
 
     A chunk keeps its number: whoever asks twice, since Ray repeats what died,
-    gets the same documents in the same place, without those that are done.
+    gets the same documents without those that are done, if need be none.
     """
 
     def __init__(self, config: Config, environment: Mapping[str, str]) -> None:
         self._setup = Setup(config=config, environment=environment, version=__version__)
-        self._chunks: list[list[str]] = []
-        self._jobs: dict[str, bytes] = {}
+        self._chunks: list[dict[str, bytes]] = []
+        self._places: dict[str, int] = {}
         self._begun: Counter[tuple[Part, str]] = Counter()
         self._models: dict[Part, tuple[tuple[str, str], ...]] = {}
         self._statistics: dict[str, PoolStatistics] = {}
@@ -97,14 +97,14 @@ class Desk:
 
     def add(self, jobs: Sequence[tuple[str, bytes]]) -> None:
         """One more chunk, of pickled jobs by doc_id."""
-        self._chunks.append([doc_id for doc_id, _ in jobs])
-        self._jobs.update(jobs)
+        self._places.update(dict.fromkeys((doc_id for doc_id, _ in jobs), len(self._chunks)))
+        self._chunks.append(dict(jobs))
         self._tell()
 
     def done(self, doc_ids: Sequence[str]) -> None:
-        """These have their outcomes: their bytes may go."""
+        """These have their outcomes: they may go."""
         for doc_id in doc_ids:
-            self._jobs.pop(doc_id, None)
+            del self._chunks[self._places.pop(doc_id)][doc_id]
 
     def close(self) -> None:
         """No more jobs."""
@@ -117,7 +117,7 @@ class Desk:
             if self._closed:
                 return None
             await self._changed.wait()
-        return [Task(doc_id=doc_id, job=self._jobs.get(doc_id, b"")) for doc_id in self._chunks[index]]
+        return [Task(doc_id=doc_id, job=job) for doc_id, job in self._chunks[index].items()]
 
     def begin(self, part: Part, doc_id: str) -> int:
         """A stage begins with a document; the how manieth time without having come to an end."""
@@ -129,8 +129,8 @@ class Desk:
         del self._begun[part, doc_id]
         self._statistics[life] = statistics
 
-    def ready(self, part: Part, version: str, models: tuple[tuple[str, str], ...]) -> None:
-        """An actor of a stage has loaded these models; all of a stage must have the same."""
+    def ready(self, part: Part, version: str, models: tuple[tuple[str, str], ...]) -> ExtractorError | None:
+        """An actor of a stage has loaded these models; the error when others of its stage have different ones."""
         if version != self._setup.version or self._models.setdefault(part, models) != models:
             self.fail(
                 ConfigError(
@@ -139,6 +139,7 @@ class Desk:
                 )
             )
         self._tell()
+        return self._error
 
     def fail(self, error: ExtractorError) -> None:
         """A stage cannot go on; the first error counts."""
@@ -205,13 +206,12 @@ class _Stage:
     def __init__(self, desk: Any) -> None:
         import ray
 
-        vars(sys.modules["__main__"]).pop(
-            "__file__", None
-        )  # else each worker process would import Ray's main program
+        # Else each worker process would import Ray's main program.
+        vars(sys.modules["__main__"]).pop("__file__", None)
         self._desk = desk
         self._life = uuid4().hex
+        setup: Setup = ray.get(desk.setup.remote())  # first: when it fails Ray gives this actor up
         threading.Thread(target=_end_with, args=(desk,), daemon=True).start()
-        setup: Setup = ray.get(desk.setup.remote())
         os.environ.update(setup.environment)
         configure(setup.config.log_level, setup.config.telemetry.log_format, sys.stderr)
         try:
@@ -219,7 +219,9 @@ class _Stage:
         except ExtractorError as error:
             ray.get(desk.fail.remote(error))
             raise
-        ray.get(desk.ready.remote(self.part, __version__, self._pool.models))
+        refused: ExtractorError | None = ray.get(desk.ready.remote(self.part, __version__, self._pool.models))
+        if refused is not None:
+            raise refused
 
     def __call__(self, block: pa.Table) -> pa.Table:
         return as_block([self._next(task) for task in tasks_of(block)])
@@ -265,8 +267,6 @@ class Read(_Stage):
     part: Part = "read"
 
     def _next(self, task: Task) -> Task:
-        if not task.job:
-            return task
         job: Job = pickle.loads(task.job)  # noqa: S301  # the driver's
         if job.stored is not None:
             return task
@@ -283,7 +283,7 @@ class Find(_Stage):
     part: Part = "find"
 
     def _next(self, task: Task) -> Task:
-        if not task.job:
+        if task.outcome:
             return task
         job: Job = pickle.loads(task.job)  # noqa: S301  # as above
         outcome = self._work(job)

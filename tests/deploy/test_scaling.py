@@ -32,7 +32,7 @@ def test_rabbitmq_lanes_are_counted_and_neither_dead_letters_nor_delays():
     counted = trigger("base")["queueName"]
 
     assert [lane for lane in queue._all_lanes if not re.search(counted, lane)] == []
-    assert [name for name in (queue._dead, *queue._delay_queues()) if re.search(counted, name)] == []
+    assert [name for name in (queue._dead, *queue._delays.values()) if re.search(counted, name)] == []
 
 
 def test_sqs_lanes_are_counted_each_by_a_trigger_of_its_own():

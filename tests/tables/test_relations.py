@@ -245,8 +245,10 @@ def test_the_picture_of_a_link_to_a_masked_mention_is_refused_without_restricted
     values = {"head_type": "drug", "tail_type": "dose", end_name: "email"}
     chain = SimpleNamespace(table="relations", values=values, document=SimpleNamespace(**tags), **tags)
     access = SimpleNamespace(restricted=False, sees_images=lambda *_, **__: True)
+    lake = SimpleNamespace()
+    lake.now = lake  # no snapshot
 
     with pytest.raises(AccessDeniedError, match="masked"):
-        _check_access(access, chain)
+        _check_access(lake, access, chain)
     access.restricted = True
-    _check_access(access, chain)
+    _check_access(lake, access, chain)
