@@ -83,7 +83,8 @@ class Worker:
         )
         self.process = subprocess.Popen(
             [
-                *extractor_command(), "worker", "--queue", f"sqlite:///{base}/queue.db", "--lake", str(base / "lake"),
+                str(extractor_command()), "worker", "--queue", f"sqlite:///{base}/queue.db", "--lake",
+                str(base / "lake"),
                 "--config", str(settings), "--workers", str(processes), "--until-empty", "--json",
             ],
             stdout=subprocess.DEVNULL,
@@ -111,7 +112,7 @@ class Worker:
 
 def enqueue(base: Path, folder: Path) -> None:
     words = ["enqueue", str(folder), "--queue", f"sqlite:///{base}/queue.db"]
-    subprocess.run([*extractor_command(), *words], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([str(extractor_command()), *words], check=True, stdout=subprocess.DEVNULL)
 
 
 def once(folder: Path, workers: int, processes: int) -> tuple[float, float]:
@@ -121,7 +122,7 @@ def once(folder: Path, workers: int, processes: int) -> tuple[float, float]:
         enqueue(base, folder)
         started = [Worker(base, f"w{number}", processes) for number in range(workers)]
         while any([worker.look() for worker in started]):  # noqa: C419  # every one is looked at
-            time.sleep(0.1)
+            time.sleep(0.5)
         ended_s = time.monotonic()
         assert all(worker.process.returncode == 0 for worker in started)
         first_s = min(worker.first_s or ended_s for worker in started)

@@ -39,6 +39,7 @@ _UNDER_WAY_BYTES = 256 * 1024**2
 _TICK_S = 0.25
 _ANSWER_S = 30.0
 _CLOSE_S = 20.0
+_PATIENCE_S = 60.0
 _MOST_RESTARTS = 3
 
 
@@ -299,7 +300,11 @@ class _Pipeline:
         """The models behind the stages, once both are ready; None when they will not be."""
         answer = self._desk.models.remote()
         found: tuple[tuple[str, str], ...] | None = None
+        patience_s: float | None = time.monotonic() + _PATIENCE_S
         while self._thread.is_alive():
+            if patience_s is not None and time.monotonic() > patience_s:
+                log.warning("still waiting for Ray to start a reader and a finder: has it cores to spare?")
+                patience_s = None
             ready, _ = self._ray.wait([answer], timeout=_TICK_S)
             if ready:
                 with contextlib.suppress(self._ray.exceptions.RayError):
