@@ -47,7 +47,7 @@ _PREFETCH = 8
 _LINGER_S = 1.0
 """With nothing left to do, so long is waited for more before a small batch is committed."""
 _LAKE_TRIES = 8
-_REOPEN_COMMITS = 64
+_REOPEN_COMMITS = 16
 """After so many commits the lake's tables are opened anew, so that a worker of months stays small."""
 _LONGEST_PAUSE_S = 30.0
 

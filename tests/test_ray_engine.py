@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import os
 import shutil
+import socket
 import sys
 import time
 from contextlib import nullcontext
@@ -18,7 +19,7 @@ from extractor.cli import main
 from extractor.config import load_config
 from extractor.engines import ray_pool, ray_session
 from extractor.engines.ray_stages import Desk, joined
-from extractor.errors import ConfigError, ExtractionError, MissingToolError
+from extractor.errors import ConfigError, ExtractionError, ExtractorError, MissingToolError
 from extractor.governance.inventory import Entry, load_inventory
 from extractor.governance.policy import load_policy
 from extractor.lake.store import Lake
@@ -337,11 +338,21 @@ def test_without_the_library_the_extra_is_named(monkeypatch):
         pass
 
 
-def test_a_ray_client_address_is_refused(monkeypatch):
-    monkeypatch.setenv("RAY_ADDRESS", "ray://127.0.0.1:10001")
+@pytest.mark.parametrize("address", ["ray://127.0.0.1:10001", "127.0.0.1", "somewhere:else"])
+def test_an_address_that_the_engine_cannot_use_is_refused(monkeypatch, address):
+    monkeypatch.setenv("RAY_ADDRESS", address)
 
-    with pytest.raises(ConfigError, match="Ray client"), ray_session.session(cpus=1):
+    with pytest.raises(ConfigError, match="RAY_ADDRESS"), ray_session.session(cpus=1):
         pass
+
+
+def test_an_address_where_nobody_answers_fails_at_once(monkeypatch):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("RAY_ADDRESS", f"127.0.0.1:{taken.getsockname()[1]}")
+
+        with pytest.raises(ExtractorError, match="ConnectionRefusedError"), ray_session.session(cpus=1):
+            pass
 
 
 TORCH = {"extractors": [{"name": "ner", "options": {"backend": "torch", "device": "cuda"}}]}

@@ -7,6 +7,7 @@ import os
 import secrets
 import shutil
 import signal
+import socket
 import sys
 import tempfile
 import threading
@@ -30,6 +31,7 @@ _LONGEST_FOLDER = 30
 """Ray keeps Unix sockets below its folder, and their paths end at 107 bytes."""
 
 _REMOVALS = 20
+_ANSWER_S = 10.0
 
 _EVERYWHERE = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -103,8 +105,8 @@ def session(*, cpus: int) -> Iterator[Any]:
         ExtractorError: Ray did not start.
     """
     address = os.environ.get("RAY_ADDRESS", "")
-    if address.startswith("ray://"):
-        raise ConfigError("RAY_ADDRESS must be host:port or auto: Ray Data does not run through a Ray client")
+    if address not in {"", "auto"}:
+        _check(address)
     ray = _library(local=not address)
     if ray.is_initialized():
         yield ray
@@ -121,9 +123,7 @@ def session(*, cpus: int) -> Iterator[Any]:
             "_temp_dir": folder,
         }
     before = signal.getsignal(signal.SIGTERM) or signal.SIG_DFL
-    with redirect_stdout(
-        sys.stderr
-    ):  # Ray prints there what it thinks of dead processes; data goes to stdout
+    with redirect_stdout(sys.stderr):  # where Ray prints that processes died; stdout is for data
         try:
             _connect(ray, own)
             _on_sigterm(_leave if before is signal.SIG_DFL else before)  # Ray's own handler ends in an abort
@@ -135,15 +135,30 @@ def session(*, cpus: int) -> Iterator[Any]:
                 _remove(folder)
 
 
+def _check(address: str) -> None:
+    """Ray itself tries for many minutes where nobody answers."""
+    host, _, port = address.rpartition(":")
+    if "://" in address or not host or not port.isdecimal():
+        raise ConfigError("RAY_ADDRESS must be host:port or auto: Ray Data does not run through a Ray client")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_ANSWER_S).close()
+    except (OSError, OverflowError) as error:
+        raise _failed(error) from None
+
+
+def _failed(error: Exception) -> ExtractorError:
+    return ExtractorError(
+        f"Ray did not start or answer ({type(error).__name__})",
+        code="ray.failed",
+        hint="Operator: check RAY_ADDRESS and that the cluster runs; without it, room in memory and /dev/shm.",
+    )
+
+
 def _connect(ray: Any, own: dict[str, Any]) -> None:
     try:
         ray.init(log_to_driver=False, logging_level=logging.ERROR, **own)
     except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
-        raise ExtractorError(
-            f"Ray did not start ({type(error).__name__})",
-            code="ray.failed",
-            hint="Operator: check RAY_ADDRESS and that the cluster runs; without it, room in memory and /dev/shm.",
-        ) from None
+        raise _failed(error) from None
 
 
 def _on_sigterm(handler: Any) -> None:
