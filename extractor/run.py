@@ -15,6 +15,7 @@ from extractor.item import read_item
 from extractor.lake.store import CurrentDocument, Lake
 from extractor.lineage import Pipeline, Run
 from extractor.pool import PoolStatistics
+from extractor.promotion import with_promoted
 from extractor.sources import Source
 from extractor.tally import Tally
 
@@ -42,6 +43,7 @@ def run(
 ) -> tuple[Tally, PoolStatistics]:
     """Extract every source that is not current in the lake, and commit its rows.
 
+    Models are those of the settings, in the versions that the lake has promoted.
     ``workers`` None is one per core. The largest documents come first, so that
     no worker sits over a long one when the others are done. ``again`` names
     documents to extract although they are current (retries).
@@ -53,6 +55,7 @@ def run(
             to its end, and batches committed before stay.
     """
     prepare(engine)
+    config = with_promoted(config, lake)
     current = lake.current()  # while the engine gets ready
     with open_pool(engine, config, size=workers) as pool:
         return run_in(

@@ -284,3 +284,20 @@ def test_documents_come_from_an_object_store_and_go_to_one(s3):
     assert (tally.done, again.skipped) == (1, 1)
     assert [row["uri"] for row in lake.read("sources").to_pylist()] == ["s3://bucket/notes/a.txt"]
     assert lake.read("entities").num_rows == 1
+
+
+def test_a_run_refuses_a_model_that_the_lake_has_registered_and_not_promoted(house):
+    from extractor.errors import PolicyError
+    from extractor.lake.models import ModelEvent, append_event
+
+    event = ModelEvent(
+        name="ner-biomedical", version="1.0.0", sha256="0" * 64, event="registered", principal="steward",
+        intended_use="u", risk_class="r",
+    )  # fmt: skip
+    append_event(house.lake, lambda _: event)
+    house.put("a.txt", "Weighed 7.20 kg of lactose.")
+
+    with pytest.raises(PolicyError, match="no version of it is promoted"):
+        house.run(extractors=[{"name": "ner"}])
+
+    assert house.rows("documents") == []
