@@ -23,9 +23,11 @@ from extractor.cli_options import (
     AS_PRINCIPAL,
     CONFIG,
     LAKE,
+    MANIFEST,
     SNAPSHOT,
     door,
     failures_speak,
+    inventory_of,
     settings,
     start_early,
 )
@@ -46,7 +48,7 @@ def main() -> None:
 @main.command()
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
 @LAKE
-@click.option("--manifest", metavar="FILE", help="Governance per document: CSV, Parquet or JSON lines.")
+@MANIFEST
 @CONFIG
 @click.option("--workers", type=click.IntRange(min=1), help="Worker processes.  [default: one per core]")
 @click.option(
@@ -75,14 +77,11 @@ def run(
     if engine == "local":
         start_early()
     from extractor import run as verb, terminal
-    from extractor.governance.inventory import load_inventory
     from extractor.lake.store import Lake
     from extractor.sources import find_sources
 
     config, policy = settings(config_path)
-    inventory = load_inventory(
-        policy, manifest=manifest, rules=[(rule.glob, rule.entry) for rule in config.inventory.rules]
-    )
+    inventory = inventory_of(config, policy, manifest)
     found = find_sources(_addresses(sources), storage_options=config.sources.storage_options)
     with terminal.progress() as on_progress:
         tally, statistics = verb.run(

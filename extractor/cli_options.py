@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from extractor.config import Config
+    from extractor.governance.inventory import Inventory
     from extractor.governance.policy import Access, Policy
     from extractor.lake.store import Lake
 
@@ -72,6 +73,9 @@ LAKE = click.option(
 CONFIG = click.option(
     "--config", "config_path", envvar="EXTRACTOR_CONFIG", metavar="FILE", help="Settings over the defaults."
 )
+MANIFEST = click.option(
+    "--manifest", metavar="FILE", help="Governance per document: CSV, Parquet or JSON lines."
+)
 AS_PRINCIPAL = click.option(
     "--as", "principal", required=True, envvar="EXTRACTOR_PRINCIPAL", metavar="PRINCIPAL", help="Who asks."
 )
@@ -95,6 +99,14 @@ def settings(config_path: str | None) -> tuple[Config, Policy]:
 
     config = load_config(config_path)
     return config, load_policy(policy_path(config, config_path))
+
+
+def inventory_of(config: Config, policy: Policy, manifest: str | None) -> Inventory:
+    """The inventory of a command: its manifest, then the rules of the settings."""
+    from extractor.governance.inventory import load_inventory
+
+    rules = [(rule.glob, rule.entry) for rule in config.inventory.rules]
+    return load_inventory(policy, manifest=manifest, rules=rules)
 
 
 def door(

@@ -7,19 +7,24 @@ import os
 import signal
 import sys
 import threading
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, nullcontext
 from types import FrameType
-from typing import TYPE_CHECKING
 
 import click
 
-from extractor.cli_options import AS_JSON, CONFIG, LAKE, failures_speak, settings, start_early
+from extractor.cli_options import (
+    AS_JSON,
+    CONFIG,
+    LAKE,
+    MANIFEST,
+    failures_speak,
+    inventory_of,
+    settings,
+    start_early,
+)
 from extractor.delivery import DEFAULT_TENANT, PRIORITIES, Priority
-
-if TYPE_CHECKING:
-    from extractor.config import Config
-    from extractor.governance.inventory import Inventory
-    from extractor.governance.policy import Policy
+from extractor.ports import Queue
 
 QUEUE = click.option(
     "--queue",
@@ -29,16 +34,6 @@ QUEUE = click.option(
     metavar="URL",
     help="sqlite:///FILE, postgresql://, amqp://, redis:// or sqs://; docs/queues.md.",
 )
-MANIFEST = click.option(
-    "--manifest", metavar="FILE", help="Governance per document: CSV, Parquet or JSON lines."
-)
-
-
-def _inventory(config: Config, policy: Policy, manifest: str | None) -> Inventory:
-    from extractor.governance.inventory import load_inventory
-
-    rules = [(rule.glob, rule.entry) for rule in config.inventory.rules]
-    return load_inventory(policy, manifest=manifest, rules=rules)
 
 
 @click.command()
@@ -70,7 +65,7 @@ def enqueue(
 
     config, policy = settings(config_path)
     found = find_sources(list(sources), storage_options=config.sources.storage_options)
-    inventory = _inventory(config, policy, manifest)
+    inventory = inventory_of(config, policy, manifest)
     queue = open_queue(queue_url, plugins=config.plugins)
     try:
         added = put(found, queue, inventory=inventory, tenant=tenant, priority=priority)
@@ -126,7 +121,7 @@ def worker(
         queue=open_queue(queue_url, plugins=config.plugins),
         lake=Lake(lake_uri, config.lake),
         config=config,
-        inventory=_inventory(config, policy, manifest),
+        inventory=inventory_of(config, policy, manifest),
         size=workers or os.cpu_count() or 1,
         stop=stop,
         figures=figures,
@@ -156,6 +151,15 @@ def _stop_on_signals(stop: threading.Event) -> None:
     signal.signal(signal.SIGINT, asked)
 
 
+@contextmanager
+def _opened(queue_url: str, config_path: str | None) -> Iterator[Queue]:
+    from extractor.queues.opening import open_queue
+
+    config, _ = settings(config_path)
+    with closing(open_queue(queue_url, plugins=config.plugins)) as opened:
+        yield opened
+
+
 @click.group()
 def queue() -> None:
     """What a queue holds, and its dead letters."""
@@ -170,14 +174,8 @@ def queue_status(queue_url: str, config_path: str | None, as_json: bool) -> None
     """Count the messages: ready, delayed, leased, dead."""
     from dataclasses import asdict
 
-    from extractor.queues.opening import open_queue
-
-    config, _ = settings(config_path)
-    opened = open_queue(queue_url, plugins=config.plugins)
-    try:
+    with _opened(queue_url, config_path) as opened:
         status = opened.status()
-    finally:
-        opened.close()
     figures = asdict(status)
     if as_json:
         click.echo(json.dumps(figures))
@@ -200,14 +198,8 @@ def queue_dead(queue_url: str, config_path: str | None, limit: int, as_json: boo
     """List dead letters: ids and codes, never addresses."""
     from dataclasses import asdict
 
-    from extractor.queues.opening import open_queue
-
-    config, _ = settings(config_path)
-    opened = open_queue(queue_url, plugins=config.plugins)
-    try:
+    with _opened(queue_url, config_path) as opened:
         letters = opened.dead_letters(limit)
-    finally:
-        opened.close()
     if as_json:
         click.echo(json.dumps([{**asdict(one), "died_at": one.died_at.isoformat()} for one in letters]))
         return
@@ -226,14 +218,8 @@ def queue_dead(queue_url: str, config_path: str | None, limit: int, as_json: boo
 @failures_speak
 def queue_retry(queue_url: str, config_path: str | None, code: str | None) -> None:
     """Put dead letters back as new work."""
-    from extractor.queues.opening import open_queue
-
-    config, _ = settings(config_path)
-    opened = open_queue(queue_url, plugins=config.plugins)
-    try:
+    with _opened(queue_url, config_path) as opened:
         click.echo(f"{opened.retry_dead(code=code)} messages put back")
-    finally:
-        opened.close()
 
 
 @queue.command("purge")
@@ -244,11 +230,5 @@ def queue_retry(queue_url: str, config_path: str | None, code: str | None) -> No
 @failures_speak
 def queue_purge(queue_url: str, config_path: str | None, dead: bool) -> None:
     """Remove what waits, or the dead letters; what a worker holds stays."""
-    from extractor.queues.opening import open_queue
-
-    config, _ = settings(config_path)
-    opened = open_queue(queue_url, plugins=config.plugins)
-    try:
+    with _opened(queue_url, config_path) as opened:
         click.echo(f"{opened.purge(dead=dead)} messages removed")
-    finally:
-        opened.close()

@@ -101,10 +101,9 @@ class Extraction:
         """Pages whose rows wait for their commit."""
         return sum(item.outcome.page_count or 0 for item in (*self.batch, *self._writing) if item.outcome)
 
-    def items(self) -> list[Item]:
-        """Everything that was offered and is not committed."""
-        carried = (item.root for item in (*self.queue, *self.under_way.values(), *self.batch, *self._writing))
-        return list({id(item): item for item in carried}.values())
+    def waiting_bytes(self) -> int:
+        """Bytes of documents that no worker process has yet."""
+        return sum(len(item.content) for item in self.queue)
 
     # The way in
 
@@ -167,12 +166,9 @@ class Extraction:
 
     def await_commit(self) -> None:
         """Wait for a commit under way; raises as :meth:`save` does."""
-        if self._pending is not None:
-            self._end_commit()
-
-    def _end_commit(self) -> None:
         pending, self._pending = self._pending, None
-        assert pending is not None
+        if pending is None:
+            return
         items, self._writing = self._writing, []
         try:
             seconds = pending.result()

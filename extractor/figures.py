@@ -99,7 +99,7 @@ class Figures:
         statistics = extraction.pool.statistics
         self.metrics.in_flight(
             documents=len(leases.held),
-            byte_count=sum(len(item.content) for item in extraction.queue),
+            byte_count=extraction.waiting_bytes(),
             pages=extraction.waiting_pages(),
         )
         self.metrics.pool(

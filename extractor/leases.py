@@ -32,7 +32,6 @@ class Ticket:
     waiting: int
     code: str | None = None
     closed: bool = False
-    received_s: float = field(default_factory=time.monotonic)
 
     @property
     def tenant(self) -> str:
@@ -55,7 +54,7 @@ class Leases:
     lease_s: float
     held: dict[int, Ticket] = field(default_factory=dict)
     lost: int = 0
-    _answers: deque[tuple[Callable[[], None], tuple[Ticket, ...]]] = field(default_factory=deque)
+    _answers: deque[Callable[[], None]] = field(default_factory=deque)
     _done: list[Ticket] = field(default_factory=list)
     _renewed_s: float = field(default_factory=time.monotonic)
     _failures: int = 0
@@ -98,14 +97,14 @@ class Leases:
                 self._done.append(ticket)
             else:
                 code = ticket.code
-                self._answer(lambda: self.queue.dead(ticket.delivery, code=code), ticket)
+                self._answers.append(lambda: self.queue.dead(ticket.delivery, code=code))
 
     def hand_back(self, ticket: Ticket, *, delay_s: float, code: str, counted: bool) -> None:
         """Let the queue deliver it again after ``delay_s``."""
         if not ticket.closed:
             self._close(ticket)
-            self._answer(
-                lambda: self.queue.nack(ticket.delivery, delay_s=delay_s, code=code, counted=counted), ticket
+            self._answers.append(
+                lambda: self.queue.nack(ticket.delivery, delay_s=delay_s, code=code, counted=counted)
             )
 
     def tend(self) -> None:
@@ -114,10 +113,9 @@ class Leases:
             return
         if self._done:
             done, self._done = tuple(self._done), []
-            self._answers.append((lambda: self.queue.ack([ticket.delivery for ticket in done]), done))
+            self._answers.append(lambda: self.queue.ack([ticket.delivery for ticket in done]))
         while self._answers:
-            answer, _ = self._answers[0]
-            if not self._try(answer):
+            if not self._try(self._answers[0]):
                 return
             self._answers.popleft()
         now = time.monotonic()
@@ -142,9 +140,6 @@ class Leases:
     def _close(self, ticket: Ticket) -> None:
         ticket.closed = True
         self.held.pop(id(ticket), None)
-
-    def _answer(self, answer: Callable[[], None], ticket: Ticket) -> None:
-        self._answers.append((answer, (ticket,)))
 
     def _try(self, call: Callable[[], None]) -> bool:
         """Whether a call to the broker went through; after a failure that may pass, nothing is asked for a while.

@@ -169,10 +169,9 @@ class Work:
             settings.in_flight_documents - len(self._leases.held),
             _PREFETCH * self.size - len(extraction.queue),
         )
-        bytes_waiting = sum(len(item.content) for item in extraction.queue)
         if (
             room <= 0
-            or bytes_waiting >= settings.in_flight_mb * 2**20
+            or extraction.waiting_bytes() >= settings.in_flight_mb * 2**20
             or extraction.waiting_pages() >= settings.in_flight_pages
             or time.monotonic() < self._lake_pause_until_s
         ):

@@ -19,13 +19,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from extractor.delivery import DEFAULT_TENANT, PRIORITIES, DeadLetter, Delivery, QueuedJob, QueueStatus
+from extractor.delivery import PRIORITIES, DeadLetter, Delivery, QueuedJob, QueueStatus
 from extractor.errors import QueueError, QueueMessageError
 from extractor.queues.amqp_link import Link
 from extractor.queues.amqp_message import CODE, DIED_AT, TRIES, body_of, letter_of, tries_of
 from extractor.queues.broker_url import parse_broker_url
 from extractor.queues.chunks import chunks
-from extractor.queues.lanes import MAX_LANES, Turns, deal, lane_no
+from extractor.queues.lanes import MAX_LANES, Turns, deal, home_of, lane_of
 from extractor.queues.message import decode, encode
 
 _SHORT_PAUSE_S: Final = 0.05
@@ -84,7 +84,7 @@ class AmqpQueue:
             bodies = [encode(job) for job in chunk]  # which checks them, before any is sent
             with self._using() as link:
                 for job, body in zip(chunk, bodies, strict=True):
-                    link.publish(body, to=self._lane_of(job), headers={TRIES: 0})
+                    link.publish(body, to=lane_of(job, self._lanes), headers={TRIES: 0})
                 link.settle()
             added += len(bodies)
         return added
@@ -161,7 +161,9 @@ class AmqpQueue:
             wanted = (one for one in letters if code is None or letter_of(one).code == code)
             for portion in chunks(wanted, count=_CHUNK):
                 for message in portion:
-                    link.publish(body_of(message), to=self._home(body_of(message)), headers={TRIES: 0})
+                    link.publish(
+                        body_of(message), to=home_of(body_of(message), self._lanes), headers={TRIES: 0}
+                    )
                 link.settle()
                 letters.ack([message.delivery_tag for message in portion])
                 moved += len(portion)
@@ -227,21 +229,6 @@ class AmqpQueue:
 
     def _endless(self) -> Mapping[str, Any]:
         return {"x-delivery-limit": _NO_LIMIT} if self._quorum else {}
-
-    def _lane_of(self, job: QueuedJob) -> str:
-        return self._lanes[job.priority][lane_no(job.tenant, self._lane_count)]
-
-    def _home(self, body: bytes) -> str:
-        """The lane for a message of any kind."""
-        try:
-            jobs = decode(body)
-        except QueueMessageError:
-            jobs = ()
-        return (
-            self._lane_of(jobs[0])
-            if jobs
-            else self._lanes["normal"][lane_no(DEFAULT_TENANT, self._lane_count)]
-        )
 
     def _sweep(self, link: Link, limit: int, lease_s: float, full: frozenset[str]) -> list[Delivery]:
         found: list[Delivery] = []

@@ -11,7 +11,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 
-from extractor.delivery import PRIORITIES, Priority
+from extractor.delivery import DEFAULT_TENANT, PRIORITIES, Priority, QueuedJob
+from extractor.errors import QueueMessageError
+from extractor.queues.message import decode
 
 MAX_LANES = 64
 """Per priority. Every lane is asked when there is nothing to do."""
@@ -20,6 +22,22 @@ MAX_LANES = 64
 def lane_no(tenant: str, lanes: int) -> int:
     """The lane of a tenant, 0 to ``lanes`` - 1: the same in every process and release."""
     return int.from_bytes(blake2b(tenant.encode(), digest_size=8).digest(), "big") % lanes
+
+
+def lane_of(job: QueuedJob, lanes: Mapping[Priority, Sequence[str]]) -> str:
+    """The lane of a job: that of its tenant among those of its priority."""
+    own = lanes[job.priority]
+    return own[lane_no(job.tenant, len(own))]
+
+
+def home_of(body: bytes | str, lanes: Mapping[Priority, Sequence[str]]) -> str:
+    """The lane for a message of any kind; what names no job goes where nobody said anything."""
+    try:
+        jobs = decode(body)
+    except QueueMessageError:
+        jobs = ()
+    normal = lanes["normal"]
+    return lane_of(jobs[0], lanes) if jobs else normal[lane_no(DEFAULT_TENANT, len(normal))]
 
 
 def deal(stock: Mapping[str, int], limit: int) -> list[str]:

@@ -18,12 +18,12 @@ from functools import cached_property
 from itertools import cycle
 from typing import Any, Final
 
-from extractor.delivery import DEFAULT_TENANT, PRIORITIES, DeadLetter, Delivery, QueuedJob, QueueStatus
+from extractor.delivery import PRIORITIES, DeadLetter, Delivery, QueuedJob, QueueStatus
 from extractor.errors import ConfigError, QueueMessageError
 from extractor.queues.address import NAME
 from extractor.queues.broker_url import parse_broker_url
 from extractor.queues.chunks import chunks
-from extractor.queues.lanes import MAX_LANES, Turns, lane_no
+from extractor.queues.lanes import MAX_LANES, Turns, home_of, lane_of
 from extractor.queues.message import decode, encode
 from extractor.queues.sqs_client import (
     MAX_BATCH,
@@ -109,7 +109,7 @@ class SqsQueue:
                 message = Outgoing(body=encode(job).decode())
                 if message.size_bytes > MAX_BYTES:
                     raise QueueMessageError(f"a message is larger than the {MAX_BYTES} bytes that SQS takes")
-                by_lane[self._lane_of(job)].append(message)
+                by_lane[lane_of(job, self._lanes)].append(message)
             for lane, messages in by_lane.items():
                 self._client.send(self._url(lane), messages)
             added += len(chunk)
@@ -190,7 +190,9 @@ class SqsQueue:
             wanted = [one for one in portion if code is None or _letter(one).code == code]
             others += [one for one in portion if one not in wanted]
             for message in wanted:
-                self._client.send(self._url(self._home(message["Body"])), [Outgoing(body=message["Body"])])
+                self._client.send(
+                    self._url(home_of(message["Body"], self._lanes)), [Outgoing(body=message["Body"])]
+                )
             self._client.delete(self._dead_url, _handles(wanted))
             moved += len(wanted)
         self._client.hide(self._dead_url, _handles(others), seconds=[0.0] * len(others))
@@ -227,21 +229,6 @@ class SqsQueue:
     @cached_property
     def _dead_url(self) -> str:
         return self._url(f"{self._name}-dead")
-
-    def _lane_of(self, job: QueuedJob) -> str:
-        return self._lanes[job.priority][lane_no(job.tenant, self._lane_count)]
-
-    def _home(self, body: str) -> str:
-        """The lane of ours for a message of any kind."""
-        try:
-            jobs = decode(body)
-        except QueueMessageError:
-            jobs = ()
-        return (
-            self._lane_of(jobs[0])
-            if jobs
-            else self._lanes["normal"][lane_no(DEFAULT_TENANT, self._lane_count)]
-        )
 
     def _sweep(self, limit: int, lease_s: float, full: frozenset[str]) -> list[Delivery]:
         found: list[Delivery] = []
@@ -296,7 +283,7 @@ class SqsQueue:
         delay = min(MAX_DELAY_S, -int(-delay_s // 1))
         for held in ones:
             copy = Outgoing(body=held.body, attributes={_TRIES: held.tries + int(counted)}, delay_s=delay)
-            self._client.send(self._url(self._home(held.body)), [copy])
+            self._client.send(self._url(home_of(held.body, self._lanes)), [copy])
         self._done(ones)
 
     def _bury(self, held: _Held, code: str) -> None:
